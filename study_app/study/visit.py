@@ -1,0 +1,25 @@
+"""Where a participant is now: what a page asks first, on every run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from study_app.study.definition import Study
+from study_app.study.flow import Step
+from study_app.study.state import ParticipantState
+from study_app.study.store import Store
+
+
+@dataclass(frozen=True)
+class Visit:
+    """``study`` is the definition the participant started with, whatever the file says today."""
+
+    study: Study
+    state: ParticipantState
+    step: Step
+
+
+def current(store: Store, participant: str) -> Visit:
+    """Read the participant's state and find the step; allocation and completion, which have no page, are
+    carried out here. Raises UnknownParticipant."""
+    raise NotImplementedError
