@@ -1,0 +1,40 @@
+# Everything a newcomer needs; `make` alone lists it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+# Rewritten when requirements.txt is newer: a second `make run` installs nothing and starts at once.
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench pack clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; found: $$($(PYTHON) --version 2>&1). Set PYTHON=/path/to/python3.11."; exit 2; }
+	@echo "Installing requirements.txt into $(VENV) (a few minutes; only now and when it changes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	@touch $(STAMP)
+
+run: $(STAMP) ## Start the study app with the embedded models on http://localhost:8501
+	$(BIN)/python -m study_app serve $(ARGS)
+
+test: $(STAMP) ## Run the tests (ARGS="-k photo" picks some)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP) ## Measure first words, four pictures and memory beside a plain diffusers loop
+	$(BIN)/python -m benchmarks.generation $(ARGS)
+
+pack: $(STAMP) ## Train the embedded pack of small models on drawn skin (hours on one core)
+	$(BIN)/python -m pipeline train pack $(ARGS)
+
+clean: ## Remove the virtual environment and the tools' caches (never data/)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
