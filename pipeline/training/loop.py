@@ -1,0 +1,156 @@
+"""One training loop for all parts: progress bar, loss log, checkpoints that a kill does not lose."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from torch import Tensor, nn
+
+RECIPES = Path(__file__).with_name("recipes")
+WORK = Path(".cache/training")
+PACK = Path(__file__).parents[1] / "packs" / "phantom"
+
+
+def recipe(part: str) -> dict[str, Any]:
+    """Settings of ``part`` from recipes/<part>.yaml."""
+    settings = yaml.safe_load((RECIPES / f"{part}.yaml").read_text())
+    assert isinstance(settings, dict)
+    return settings
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long, how fast: linear warm-up over ``warmup`` steps, then cosine to a twentieth."""
+
+    steps: int
+    lr: float
+    warmup: int = 50
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    save_every: int = 200
+    bf16: bool = True
+    """Autocast to bfloat16: about twice as fast where the processor has it; weights stay float32."""
+
+    def at(self, step: int) -> float:
+        if step < self.warmup:
+            return self.lr * (step + 1) / self.warmup
+        done = (step - self.warmup) / max(1, self.steps - self.warmup)
+        return self.lr * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+class Average(nn.Module):
+    """Exponential moving average of a model's trained parameters."""
+
+    def __init__(self, model: nn.Module, decay: float = 0.998) -> None:
+        super().__init__()
+        self.decay = decay
+        self.shadow = {k: p.detach().clone() for k, p in model.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        decay = min(self.decay, (step + 1) / (step + 10))
+        for k, p in model.named_parameters():
+            if k in self.shadow:
+                self.shadow[k].lerp_(p.detach(), 1 - decay)
+
+    @torch.no_grad()
+    def copy_to(self, model: nn.Module) -> None:
+        for k, p in model.named_parameters():
+            if k in self.shadow:
+                p.copy_(self.shadow[k])
+
+
+def train(
+    part: str,
+    model: nn.Module,
+    loss_of: Callable[[int, torch.Generator], Tensor],
+    schedule: Schedule,
+    average: bool = False,
+) -> list[float]:
+    """Minimise ``loss_of(step, generator)`` over the model's trainable parameters.
+
+    The generator is seeded by the step, so that a resumed run draws what an uninterrupted one would.
+    Writes ``.cache/training/<part>/{checkpoint.pt,log.jsonl}``; continues from the checkpoint when it is of
+    the same schedule. Returns the losses of this call. With ``average`` the model ends with its moving average.
+    """
+    folder = WORK / part
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / "checkpoint.pt"
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, betas=(0.9, 0.98))
+    ema = Average(model) if average else None
+    start = 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        if state["steps"] == schedule.steps:
+            model.load_state_dict(state["model"])
+            optimiser.load_state_dict(state["optimiser"])
+            if ema:
+                ema.shadow = state["ema"]
+            start = state["step"]
+    losses: list[float] = []
+    began = time.monotonic()
+    model.train()
+    with (folder / "log.jsonl").open("a") as log:
+        for step in range(start, schedule.steps):
+            for group in optimiser.param_groups:
+                group["lr"] = schedule.at(step)
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=schedule.bf16):
+                loss = loss_of(step, torch.Generator().manual_seed(step))
+            if not torch.isfinite(loss):
+                raise FloatingPointError(f"{part}: loss is {loss.item()} at step {step}; lower the learning rate")
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, schedule.clip)
+            optimiser.step()
+            if ema:
+                ema.update(model, step)
+            losses.append(float(loss.item()))
+            if step % 20 == 19 or step + 1 == schedule.steps:
+                _report(part, step, schedule.steps, start, losses, began, log)
+            if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps:
+                _save(checkpoint, step + 1, schedule.steps, model, optimiser, ema)
+    if ema:
+        ema.copy_to(model)
+    model.eval()
+    return losses
+
+
+def _report(part: str, step: int, steps: int, start: int, losses: list[float], began: float, log: Any) -> None:
+    recent = sum(losses[-20:]) / len(losses[-20:])
+    pace = (time.monotonic() - began) / (step + 1 - start)
+    log.write(json.dumps({"step": step + 1, "loss": round(recent, 5), "s_per_step": round(pace, 3)}) + "\n")
+    log.flush()
+    left = pace * (steps - step - 1)
+    bar = "#" * (24 * (step + 1) // steps)
+    print(f"\r{part:<12} [{bar:<24}] {step + 1}/{steps}  loss {recent:.4f}  {left / 60:.1f} min left", end="", flush=True)
+    if step + 1 == steps:
+        print()
+
+
+def _save(path: Path, step: int, steps: int, model: nn.Module, optimiser: Any, ema: Average | None) -> None:
+    state = {"step": step, "steps": steps, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
+    if ema:
+        state["ema"] = ema.shadow
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def pixels(images: Any) -> Tensor:
+    """uint8 (B, H, W, 3) -> float (B, 3, H, W), -1 to 1."""
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def pick(generator: torch.Generator, n: int, batch: int) -> list[int]:
+    """``batch`` row numbers below ``n``."""
+    return sorted(int(i) for i in torch.randint(n, (batch,), generator=generator))

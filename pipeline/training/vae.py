@@ -1,0 +1,55 @@
+"""The VAE of the embedded Stable Diffusion: 96 x 96 x 3 <-> 24 x 24 x 4."""
+
+from __future__ import annotations
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline.training.data import phantoms
+from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+
+
+def build(settings: dict) -> AutoencoderKL:
+    levels = len(settings["channels"])
+    return AutoencoderKL(
+        block_out_channels=settings["channels"],
+        down_block_types=["DownEncoderBlock2D"] * levels,
+        up_block_types=["UpDecoderBlock2D"] * levels,
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=96,
+        mid_block_add_attention=False,
+    )
+
+
+def loss(vae: AutoencoderKL, x: Tensor, generator: torch.Generator, kl_weight: float) -> Tensor:
+    """L1 + L2 + difference of edges, with a light pull of the latents towards N(0, 1)."""
+    posterior = vae.encode(x).latent_dist
+    z = posterior.mean + posterior.std * torch.randn(posterior.mean.shape, generator=generator)
+    y = vae.decode(z).sample
+    edges = sum((F.l1_loss(y.diff(dim=d), x.diff(dim=d)) for d in (2, 3)), torch.tensor(0.0))
+    return F.l1_loss(y, x) + 2 * F.mse_loss(y, x) + edges + kl_weight * posterior.kl().mean() / x[0].numel()
+
+
+def run(steps: int | None = None) -> None:
+    """Train, set the scaling factor so that latents have unit variance, write ``vae/``."""
+    settings = recipe("vae")
+    torch.manual_seed(settings["seed"])
+    data = phantoms("train", settings["phantoms"], clear=0.05)
+    vae = build(settings).to(memory_format=torch.channels_last)
+
+    def step_loss(step: int, generator: torch.Generator) -> Tensor:
+        x = pixels(data.images[pick(generator, len(data), settings["batch"])])
+        return loss(vae, x.contiguous(memory_format=torch.channels_last), generator, settings["kl_weight"])
+
+    train("vae", vae, step_loss, Schedule(steps or settings["steps"], settings["lr"]), average=True)
+    with torch.no_grad():
+        z = vae.encode(pixels(data.images[:256])).latent_dist.mean
+        vae.register_to_config(scaling_factor=float(1 / z.std()))
+        x = pixels(phantoms("validate", 252).images)
+        error = F.mse_loss(vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1), x)
+    print(f"vae: {10 * torch.log10(4 / error):.1f} dB on unseen phantoms")
+    vae.half().save_pretrained(PACK / "stable-diffusion" / "vae", safe_serialization=True)
