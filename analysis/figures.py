@@ -1,0 +1,215 @@
+"""Figure 9: grouped bars, mean ± SD per item and system.
+
+Object-oriented matplotlib only: the researcher's page calls this from several threads, where
+pyplot's global figure list would leak and mix.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patheffects import AbstractPathEffect, withStroke
+
+from analysis.describe import Description, half_up
+from analysis.model import Condition, Item
+
+Theme = Literal["light", "dark"]
+Format = Literal["png", "svg"]
+Cells = Mapping[tuple[Item, Condition], Description]
+
+SIMULATED = "SIMULATED DATA"
+WIDTH_IN, HEIGHT_IN, DPI = 3.6, 3.0, 300
+"""One journal column, at the resolution printers ask for."""
+
+# Set once for the process and never changed: element ids of an SVG then depend on its content only.
+mpl.rcParams["svg.hashsalt"] = "skingen-figure-9"
+_drawing = threading.Lock()  # matplotlib's font and glyph caches are shared and not thread-safe
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours that stay apart for colour-blind readers and in grey print; bars in the systems' order."""
+
+    background: str
+    ink: str
+    grid: str
+    warning: str
+    bars: tuple[str, ...]
+
+
+PALETTES: dict[Theme, Palette] = {
+    "light": Palette("#FFFFFF", "#0E171C", "#D5DDDF", "#8A1F2B", ("#7F8D97", "#A85400", "#083F6B")),
+    "dark": Palette("#12191D", "#E9EFF1", "#33424A", "#FF9AA2", ("#7A8790", "#E39A45", "#B5DDF8")),
+}
+
+
+def figure9(cells: Cells, *, theme: Theme = "light", simulated: bool = False) -> Figure:
+    """Draw mean ± SD of every repeated item in every condition.
+
+    Args:
+        cells: from ``tables.describe_conditions``.
+        simulated: stamp the figure, so that it can never pass for a result.
+
+    Raises:
+        ValueError: no cells, or more conditions than there are colours.
+    """
+    items = list(dict.fromkeys(item for item, _ in cells))
+    conditions = list(dict.fromkeys(condition for _, condition in cells))
+    palette = PALETTES[theme]
+    if not items or len(conditions) > len(palette.bars):
+        raise ValueError(f"Figure 9 draws 1 to {len(palette.bars)} systems, not {len(conditions)}.")
+    figure = Figure(
+        figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained", facecolor=palette.background
+    )
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for place, condition in enumerate(conditions):
+        column = {item: cells[item, condition] for item in items}
+        _draw_bars(axes, column, place, len(conditions), condition.label, palette)
+    _dress(axes, items, cells, palette)
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=len(conditions),
+        fontsize=6.5,
+        frameon=False,
+        labelcolor=palette.ink,
+        columnspacing=1.2,
+        handlelength=1.0,
+        handletextpad=0.4,
+        title=SIMULATED if simulated else None,
+        title_fontproperties={"size": 8, "weight": "bold"},
+    )
+    if simulated:
+        _stamp(figure, axes, palette)
+    return figure
+
+
+def render(figure: Figure, kind: Format) -> bytes:
+    """The file's bytes; the same figure gives the same bytes (no date, no random ids)."""
+    buffer = io.BytesIO()
+    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    with _drawing:
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata, facecolor=figure.get_facecolor())
+    return buffer.getvalue()
+
+
+def figure9_bytes(
+    cells: Cells, *, theme: Theme = "light", kind: Format = "png", simulated: bool = False
+) -> bytes:
+    """Figure 9 as PNG (300 dpi) or SVG: what the page shows and what the export holds."""
+    return render(figure9(cells, theme=theme, simulated=simulated), kind)
+
+
+def n_label(cells: Cells) -> str:
+    """``n = 40`` where every cell has as many, else the range."""
+    numbers = [cell.n for cell in cells.values()]
+    low, high = min(numbers), max(numbers)
+    return f"n = {low}" if low == high else f"n = {low} to {high} per bar"
+
+
+def alt_text(cells: Cells) -> str:
+    """What Figure 9 shows, for readers who do not see it."""
+    parts = []
+    for item in dict.fromkeys(item for item, _ in cells):
+        values = ", ".join(
+            f"{condition.label} {cell.mean_sd}" for (of, condition), cell in cells.items() if of == item
+        )
+        parts.append(f"{item.name}: {values}.")
+    return f"Bar chart of mean ± SD ratings by system, {n_label(cells)}. " + " ".join(parts)
+
+
+def _draw_bars(
+    axes: Axes, column: Mapping[Item, Description], place: int, of: int, label: str, palette: Palette
+) -> None:
+    """One system's bars: place ``place`` of ``of`` in every item's group."""
+    width = 0.8 / of
+    halo: list[AbstractPathEffect] = [withStroke(linewidth=2.2, foreground=palette.background)]
+    for group, (item, cell) in enumerate(column.items()):
+        x = group + (place - (of - 1) / 2) * width
+        height = 0.0 if cell.mean is None else cell.mean - item.scale_min
+        axes.bar(
+            x,
+            height,
+            width * 0.9,
+            bottom=item.scale_min,
+            color=palette.bars[place],
+            edgecolor=palette.ink,
+            linewidth=0.4,
+            label=label if group == 0 else None,
+        )
+        if cell.mean is not None and cell.sd is not None:
+            whisker = axes.errorbar(
+                x, cell.mean, cell.sd, color=palette.ink, capsize=2, linewidth=0.8, capthick=0.8
+            )
+            for artist in whisker.get_children():
+                artist.set_path_effects(halo)
+        axes.annotate(
+            half_up(cell.mean),
+            (x, 0),
+            (0, 3),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            fontsize=5.5,
+            color=_readable_on(palette.bars[place]) if height > 0 else palette.ink,
+        )
+
+
+def _dress(axes: Axes, items: Sequence[Item], cells: Cells, palette: Palette) -> None:
+    low = min(item.scale_min for item in items)
+    high = max(item.scale_max for item in items)
+    tops = [cell.mean + (cell.sd or 0) for cell in cells.values() if cell.mean is not None]
+    axes.set_ylim(low, max([high, *tops]) + 0.02 * (high - low))  # a whisker may end above the scale
+    axes.set_yticks(range(low, high + 1))
+    axes.set_xlim(-0.55, len(items) - 0.45)
+    width = max(12, round(42 / len(items)))
+    axes.set_xticks(range(len(items)), [textwrap.fill(item.name, width) for item in items])
+    axes.set_ylabel("Rating (mean ± SD)", fontsize=7, color=palette.ink)
+    axes.set_xlabel(f"Bars: mean. Whiskers: ± SD. {n_label(cells)}", fontsize=6.5, color=palette.ink)
+    axes.tick_params(labelsize=7, color=palette.ink, labelcolor=palette.ink, width=0.6)
+    axes.tick_params(axis="x", length=0)
+    axes.set_axisbelow(True)
+    axes.yaxis.grid(True, color=palette.grid, linewidth=0.6)
+    axes.set_facecolor(palette.background)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(palette.ink)
+        spine.set_linewidth(0.6)
+
+
+def _stamp(figure: Figure, axes: Axes, palette: Palette) -> None:
+    """Above the figure for the reader, and across it so that cropping does not remove it."""
+    figure.legends[0].get_title().set_color(palette.warning)
+    axes.text(
+        0.5,
+        0.55,
+        SIMULATED,
+        transform=axes.transAxes,
+        rotation=28,
+        ha="center",
+        va="center",
+        fontsize=19,
+        fontweight="bold",
+        color=palette.warning,
+        alpha=0.6,
+        path_effects=[withStroke(linewidth=2, foreground=palette.background)],
+        zorder=10,
+    )
+
+
+def _readable_on(colour: str) -> str:
+    """Near-black or white, whichever contrasts more (WCAG relative luminance)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#FFFFFF" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.0575 else "#0E171C"

@@ -1,0 +1,164 @@
+"""The whole report of a study: computed in memory by ``summarise``, put into a folder by ``write``.
+
+The researcher's page uses ``summarise`` as well, so that screen and files cannot differ.
+"""
+
+from __future__ import annotations
+
+import base64
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from analysis import figures, tables
+from analysis.compare import Comparison, compare_items
+from analysis.errors import InputError
+from analysis.export import Table
+from analysis.figures import Format, Theme
+from analysis.load import load
+from analysis.model import StudyData
+
+LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything that is reported about one study, run kind and definition.
+
+    Every ``Table`` has ``frame`` (full precision), ``display`` (strings, for a page) and the
+    methods ``csv()``, ``markdown()`` and ``latex()``.
+    """
+
+    data: StudyData
+    table3: Table
+    table5: Table
+    ratings_by_condition: Table
+    tests: Table
+    comparisons: tuple[Comparison, ...]
+    cells: figures.Cells
+
+    @property
+    def n(self) -> int:
+        """Completed participants."""
+        return self.data.n
+
+    @property
+    def simulated(self) -> bool:
+        return self.data.simulated
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that have rows, in the order of the report."""
+        all_four = (self.table3, self.ratings_by_condition, self.tests, self.table5)
+        return tuple(table for table in all_four if not table.frame.empty)
+
+    @property
+    def headline(self) -> str:
+        """``40 completed participants, live run only, 2 left out (2 withdrawn).``"""
+        gone = self.data.left_out
+        account = ", ".join(f"{number} {reason}" for reason, number in gone.items())
+        left_out = f"{sum(gone.values())} left out ({account})" if gone else "nobody left out"
+        people = "participant" if self.n == 1 else "participants"
+        return f"{self.n} completed {people}, {self.data.run_kind} run only, {left_out}."
+
+    @property
+    def has_figure(self) -> bool:
+        """False for a study without repeated items, or with more systems than Figure 9 has colours."""
+        return 0 < len(self.data.conditions) <= len(figures.PALETTES["light"].bars) and bool(self.cells)
+
+    def figure9(self, theme: Theme = "light", kind: Format = "png") -> bytes:
+        """Figure 9 as file bytes, identical to those that ``write`` exports for the same theme."""
+        return figures.figure9_bytes(self.cells, theme=theme, kind=kind, simulated=self.simulated)
+
+    @property
+    def figure_caption(self) -> str:
+        wordings = " ".join(f"{item.name}: “{item.wording}”" for item in self.data.repeated_items)
+        return f"Figure 9. Ratings by system, mean ± SD, {figures.n_label(self.cells)}. {wordings}"
+
+    @property
+    def figure_alt(self) -> str:
+        return figures.alt_text(self.cells)
+
+
+def summarise(
+    path: Path | str,
+    run_kind: str = "live",
+    *,
+    study: str | None = None,
+    definition: str | None = None,
+    pool_versions: bool = False,
+    scale: tuple[int, int] = (1, 5),
+) -> Summary:
+    """Read a study and compute its report. Arguments and errors are those of ``load.load``."""
+    data = load(path, run_kind, study=study, definition=definition, pool_versions=pool_versions, scale=scale)
+    comparisons = compare_items({item.key: data.by_condition(item) for item in data.repeated_items})
+    return Summary(
+        data=data,
+        table3=tables.table3(data),
+        table5=tables.table5(data),
+        ratings_by_condition=tables.ratings_by_condition(data),
+        tests=tables.tests(data, comparisons),
+        comparisons=comparisons,
+        cells=tables.describe_conditions(data),
+    )
+
+
+def files(summary: Summary, theme: Theme = "light") -> dict[str, bytes]:
+    """File name -> bytes of everything that ``write`` writes."""
+    found: dict[str, bytes] = {}
+    for table in summary.tables:
+        found[f"{table.name}.csv"] = table.csv()
+        found[f"{table.name}.md"] = table.markdown().encode()
+        found[f"{table.name}.tex"] = table.latex().encode()
+    if summary.has_figure:
+        found["figure9.png"] = summary.figure9(theme, "png")
+        found["figure9.svg"] = summary.figure9(theme, "svg")
+    found["report.html"] = html(summary).encode()
+    return found
+
+
+def write(summary: Summary, folder: Path, theme: Theme = "light") -> list[Path]:
+    """Write the report; nothing is written unless all of it could be computed.
+
+    Raises:
+        InputError: ``folder`` cannot be made or written to.
+    """
+    contents = files(summary, theme)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}). Choose another --out.") from error
+    return [folder / name for name in contents]
+
+
+def html(summary: Summary) -> str:
+    """The report as one file: no network, no script, the figure in both themes inside it."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    images = (
+        {theme: _data_uri(summary.figure9(theme, "svg")) for theme in figures.PALETTES}
+        if summary.has_figure
+        else {}
+    )
+    return environment.get_template("report.html.j2").render(
+        summary=summary, data=summary.data, images=images, stamp=figures.SIMULATED, versions=versions()
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions that the figures depend on."""
+    return {"Python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def _data_uri(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()

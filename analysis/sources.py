@@ -1,0 +1,130 @@
+"""A SQLite database or a CSV of ratings -> plain frames, before anything is judged.
+
+Every cell is a Python object and a missing cell is None, whatever the source, so that the checks
+that follow need one rule and not two.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.errors import InputError
+
+SQLITE_MAGIC = b"SQLite format 3\x00"
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "ratings": ("study", "definition_hash", "run_kind", "participant", "condition", "item", "value"),
+    "participants": ("study", "definition_hash", "run_kind", "participant", "outcome"),
+    "items": (
+        "definition_hash",
+        "study",
+        "item",
+        "wording",
+        "construct",
+        "scale_min",
+        "scale_max",
+        "repeated",
+    ),
+    "conditions": ("definition_hash", "study", "condition", "label"),
+    "flow": ("study", "definition_hash", "run_kind", "participant", "consented_at", "allocated_at"),
+}
+MISSING = frozenset({"", "NA", "NULL"})
+"""What a CSV may hold for "nothing": an empty cell, R's NA, a dumped NULL."""
+
+
+@dataclass(frozen=True)
+class RawTables:
+    """The views as read. Everything but ``ratings`` is None where a CSV came without it."""
+
+    source: Path
+    ratings: pd.DataFrame
+    participants: pd.DataFrame | None
+    items: pd.DataFrame | None
+    conditions: pd.DataFrame | None
+    flow: pd.DataFrame | None
+    simulated: bool
+
+
+def read_tables(path: Path) -> RawTables:
+    """Read a study database, or a CSV of ratings with its siblings.
+
+    Beside ``X.csv``, the files participants.csv, items.csv, conditions.csv and flow.csv are read
+    where they exist. A database is opened read-only and read in one transaction.
+
+    Raises:
+        InputError: no such file, not a study database, or a column is missing.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file. Give a study database or a CSV of its ratings.")
+    with path.open("rb") as file:
+        head = file.read(len(SQLITE_MAGIC))
+    if not head:
+        raise InputError(f"{path}: the file is empty. Export the study again.")
+    return _read_database(path) if head == SQLITE_MAGIC else _read_csv_folder(path)
+
+
+def _read_database(path: Path) -> RawTables:
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("BEGIN")  # one snapshot, also while participants are answering
+            frames = {name: _read_view(connection, path, name) for name in REQUIRED}
+            simulated = _is_simulated(connection)
+    except sqlite3.Error as error:
+        raise InputError(f"{path}: SQLite cannot read it ({error}). Restore it from a backup.") from error
+    return RawTables(source=path, simulated=simulated, **frames)
+
+
+def _read_view(connection: sqlite3.Connection, path: Path, name: str) -> pd.DataFrame:
+    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+    if known is None:
+        raise InputError(f"{path}: no view '{name}'. This is not a study database, or of an older version.")
+    cursor = connection.execute(f"SELECT * FROM {name}")  # name is one of REQUIRED's keys
+    columns = [column[0] for column in cursor.description]
+    return _require(
+        pd.DataFrame(cursor.fetchall(), columns=columns, dtype=object), name, f"{path}: view '{name}'"
+    )
+
+
+def _is_simulated(connection: sqlite3.Connection) -> bool:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
+        return False
+    row = connection.execute("SELECT value FROM meta WHERE key = 'simulated'").fetchone()
+    return row is not None and str(row[0]).strip().lower() not in ("", "0", "false", "no")
+
+
+def _read_csv_folder(path: Path) -> RawTables:
+    siblings = {name: path.with_name(f"{name}.csv") for name in REQUIRED if name != "ratings"}
+    frames = {
+        name: _read_csv(file, name) if file.is_file() and file != path else None
+        for name, file in siblings.items()
+    }
+    ratings = _read_csv(path, "ratings")
+    simulated = "simulated" in ratings.columns and bool(ratings["simulated"].isin(["1", "true"]).any())
+    return RawTables(source=path, ratings=ratings, simulated=simulated, **frames)
+
+
+def _read_csv(path: Path, name: str) -> pd.DataFrame:
+    try:
+        # utf-8-sig: spreadsheets put a byte order mark in front. Strings only: a participant
+        # called "NA" or "007" keeps that name.
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").astype(object)
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{path}: not a CSV in UTF-8 ({error}). Export it again as CSV, UTF-8.") from error
+    frame = _require(frame, name, str(path))
+    for column in frame.columns.drop("participant", errors="ignore"):
+        frame[column] = [None if cell.strip() in MISSING else cell.strip() for cell in frame[column]]
+    return frame
+
+
+def _require(frame: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
+    missing = [column for column in REQUIRED[name] if column not in frame.columns]
+    if missing:
+        raise InputError(
+            f"{where}: missing column {', '.join(missing)}. "
+            f"It has {', '.join(map(str, frame.columns))}; {name} needs {', '.join(REQUIRED[name])}."
+        )
+    return frame.astype(object).where(frame.notna(), None)

@@ -1,0 +1,219 @@
+"""Tables 3 and 5 of the paper, the ratings behind Figure 9, and the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from analysis.compare import Comparison, Friedman, Pair
+from analysis.describe import NOTHING, Description, bounded, describe, half_up, p_value
+from analysis.export import Table
+from analysis.model import Condition, Item, StudyData
+
+CHARACTERISTICS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "gender": ("Gender", ("male", "female")),
+    "medical_background": ("Medical background", ("yes", "no")),
+}
+"""Demographics of Table 3: key -> title and the options printed even when nobody chose them."""
+
+TEST_COLUMNS = (
+    *("item", "test", "first", "second", "n", "n_zero", "n_positive", "n_negative"),
+    *("statistic", "w_minus", "df", "p", "p_asymptotic", "p_exact", "p_holm"),
+    *("effect", "effect_size", "left_out", "note"),
+)
+"""Columns of tests.csv. ``statistic`` is chi-square for friedman and W+ for wilcoxon."""
+
+
+def table3(data: StudyData) -> Table:
+    """Who took part: counts and percentages of all analysed participants (paper, Table 3)."""
+    rows = []
+    for key, (title, always) in CHARACTERISTICS.items():
+        answers = [str(given.get(key) or "") for given in data.participants["demographics"]]
+        others = sorted({answer for answer in answers if answer} - set(always))
+        offered = always if any(answers) else ()
+        for option in [*offered, *others, *([""] if "" in answers else [])]:
+            count = answers.count(option)
+            rows.append((title, _words(option), count, 100 * count / data.n))
+    frame = pd.DataFrame(rows, columns=["characteristic", "option", "count", "percentage"])
+    display = pd.DataFrame(
+        {
+            "Characteristic": _once(frame["characteristic"]),
+            "Option": frame["option"],
+            "Count": frame["count"].astype(str),
+            "Percentage": [f"{half_up(value)}%" for value in frame["percentage"]],
+        }
+    )
+    return Table("table3", f"Table 3. Participants (n = {data.n})", frame, display)
+
+
+def table5(data: StudyData) -> Table:
+    """Items rated once: mean ± SD (paper, Table 5), with n, median and counts in the CSV."""
+    cells = [(item, describe_item(data, item)) for item in data.single_items]
+    frame = pd.DataFrame([{**_item_columns(item), **_cell_columns(cell)} for item, cell in cells])
+    display = pd.DataFrame(
+        {
+            "Question": [item.wording for item, _ in cells],
+            "Mean ± SD": [cell.mean_sd for _, cell in cells],
+            "n": [str(cell.n) for _, cell in cells],
+        }
+    )
+    title = f"Table 5. Questionnaire results: mean ± standard deviation (n = {data.n})"
+    return Table("table5", title, frame, display, _scale_note(data.single_items))
+
+
+def ratings_by_condition(data: StudyData) -> Table:
+    """Items rated after each condition: the figures that Figure 9 draws."""
+    cells = describe_conditions(data)
+    rows = [
+        {**_item_columns(item), "condition": condition.key, "label": condition.label, **_cell_columns(cell)}
+        for (item, condition), cell in cells.items()
+    ]
+    shown = [
+        [item.name, *(f"{cells[item, c].mean_sd} (n = {cells[item, c].n})" for c in data.conditions)]
+        for item in data.repeated_items
+    ]
+    display = pd.DataFrame(shown, columns=["Item", *(condition.label for condition in data.conditions)])
+    title = f"Ratings by system: mean ± standard deviation (n = {data.n})"
+    return Table("ratings_by_condition", title, pd.DataFrame(rows), display, _scale_note(data.repeated_items))
+
+
+def tests(data: StudyData, comparisons: Sequence[Comparison]) -> Table:
+    """Friedman and its pairs per item, one row a test."""
+    labels = {condition.key: condition.label for condition in data.conditions}
+    names = {item.key: item.name for item in data.repeated_items}
+    rows, shown = [], []
+    for found in comparisons:
+        rows.append({"item": found.item, **_friedman_columns(found.friedman)})
+        shown.append((names[found.item], *_friedman_cells(found.friedman)))
+        for pair in found.pairs:
+            rows.append({"item": found.item, **_pair_columns(pair)})
+            shown.append((names[found.item], *_pair_cells(pair, labels)))
+    frame = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
+    whole = ["df", "n_zero", "n_positive", "n_negative"]
+    frame[whole] = frame[whole].astype("Int64")  # else a missing count turns its column into floats
+    display = pd.DataFrame(
+        shown, columns=["Item", "Comparison", "n", "Equal", "Statistic", "p", "p (Holm)", "Effect"]
+    )
+    display["Item"] = _once(display["Item"])
+    return Table(
+        "tests", f"Comparison of the systems (n = {data.n})", frame, display, _tests_note(comparisons)
+    )
+
+
+def describe_item(data: StudyData, item: Item, condition: Condition | None = None) -> Description:
+    """Describe one cell of the study."""
+    return describe(data.values(item, condition), item.scale_min, item.scale_max)
+
+
+def describe_conditions(data: StudyData) -> dict[tuple[Item, Condition], Description]:
+    """Every repeated item in every condition, items first."""
+    return {
+        (item, condition): describe_item(data, item, condition)
+        for item in data.repeated_items
+        for condition in data.conditions
+    }
+
+
+def _words(option: str) -> str:
+    words = option.replace("_", " ").strip()
+    return words[:1].upper() + words[1:] if words else "Not stated"
+
+
+def _once(column: pd.Series) -> list[str]:
+    """Show a repeated value in the first of its rows only."""
+    values = [str(value) for value in column]
+    return ["" if index and values[index - 1] == value else value for index, value in enumerate(values)]
+
+
+def _item_columns(item: Item) -> dict[str, object]:
+    return {"item": item.key, "construct": item.construct, "question": item.wording}
+
+
+def _cell_columns(cell: Description) -> dict[str, object]:
+    counts = {f"count_{point}": number for point, number in cell.counts.items()}
+    return {"n": cell.n, "mean": cell.mean, "sd": cell.sd, "median": cell.median, **counts}
+
+
+def _scale_note(items: Sequence[Item]) -> str:
+    scales = {(item.scale_min, item.scale_max) for item in items}
+    if len(scales) != 1:
+        return "SD is the sample standard deviation (n − 1)."
+    low, high = scales.pop()
+    return (
+        f"Scale {low} to {high}, {high} is the strongest agreement. "
+        "SD is the sample standard deviation (n − 1)."
+    )
+
+
+def _friedman_columns(test: Friedman) -> dict[str, object]:
+    return {
+        "test": "friedman",
+        "first": "",
+        "second": "",
+        "n": test.n,
+        "statistic": test.chi2,
+        "df": test.df,
+        "p": test.p,
+        "p_asymptotic": test.p_asymptotic,
+        "p_exact": test.p_exact,
+        "p_holm": test.p_holm,
+        "effect": "kendall_w",
+        "effect_size": test.kendall_w,
+        "left_out": " ".join(test.left_out),
+        "note": test.note,
+    }
+
+
+def _pair_columns(pair: Pair) -> dict[str, object]:
+    test = pair.test
+    return {
+        "test": "wilcoxon",
+        "first": pair.first,
+        "second": pair.second,
+        "n": test.n,
+        "n_zero": test.n_zero,
+        "n_positive": test.n_positive,
+        "n_negative": test.n_negative,
+        "statistic": test.w_plus,
+        "w_minus": test.w_minus,
+        "p": test.p,
+        "p_asymptotic": None if test.exact else test.p,
+        "p_exact": test.p if test.exact else None,
+        "p_holm": pair.p_holm,
+        "effect": "rank_biserial",
+        "effect_size": test.rank_biserial,
+        "left_out": " ".join(pair.left_out),
+        "note": test.note,
+    }
+
+
+def _friedman_cells(test: Friedman) -> tuple[str, ...]:
+    head = ("All systems", str(test.n), "")
+    if test.chi2 is None or test.kendall_w is None:
+        return *head, test.note, NOTHING, NOTHING, NOTHING
+    statistic = f"χ²({test.df}) = {half_up(test.chi2)}"
+    return *head, statistic, p_value(test.p), p_value(test.p_holm), f"W = {bounded(test.kendall_w)}"
+
+
+def _pair_cells(pair: Pair, labels: dict[str, str]) -> tuple[str, ...]:
+    test = pair.test
+    head = (f"{labels[pair.first]} vs {labels[pair.second]}", str(test.n), str(test.n_zero))
+    if test.p is None:
+        return *head, test.note, NOTHING, NOTHING, NOTHING
+    statistic = f"W⁺ = {half_up(test.w_plus, 0 if test.w_plus.is_integer() else 1)}"
+    return *head, statistic, p_value(test.p), p_value(pair.p_holm), f"r = {bounded(test.rank_biserial)}"
+
+
+def _tests_note(comparisons: Sequence[Comparison]) -> str:
+    exact = all(found.friedman.p_exact is not None or found.friedman.note for found in comparisons) and all(
+        pair.test.exact for found in comparisons for pair in found.pairs
+    )
+    kind = "exact, conditional on ties" if exact else "exact, conditional on ties, where n and k allow it"
+    gone = sorted({who for found in comparisons for who in found.friedman.left_out})
+    left_out = f" Without an answer in every system of some item: {', '.join(gone)}." if gone else ""
+    return (
+        f"All systems: Friedman test, Holm-corrected over the items, W = Kendall's W. Pairs: Wilcoxon "
+        f"signed-rank test, equal ratings dropped, Holm-corrected over the item's pairs, r = matched-pairs "
+        f"rank-biserial correlation, positive where the first system is rated higher. p is {kind}.{left_out}"
+    )
