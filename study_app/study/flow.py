@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from study_app.study.definition import Condition, Study
+from study_app.study.definition import Condition, StepName, Study
 from study_app.study.state import ParticipantState
 
 
@@ -124,27 +124,106 @@ Step = (
     | Withdrawn
 )
 
+CLOSED_BY_NEXT = (Demographics, Rating, FinalItems, Comments)
+"""Steps that `Store.finish_step` ends."""
+
 
 def next_step(study: Study, state: ParticipantState) -> Step:
     """The step the participant is at. ``study`` is the definition they started with."""
-    raise NotImplementedError
+    ended = _ended(state)
+    if ended is not None:
+        return ended
+    for name in study.steps:
+        step = _within(name, study, state)
+        if step is not None:
+            return step
+    return Completion()
+
+
+def _ended(state: ParticipantState) -> Step | None:
+    match state.status:
+        case "completed":
+            return Finished()
+        case "screened_out":
+            return Declined()
+        case "excluded":
+            return Excluded()
+        case "withdrawn":
+            return Withdrawn()
+    return None
+
+
+def _within(name: StepName, study: Study, state: ParticipantState) -> Step | None:
+    """What is left to do of one line of the study's ``steps``; None when nothing is."""
+    if name == "consent":
+        return None if state.consented else Consent()
+    if name == "periods":
+        return _period_step(study, state)
+    pages: dict[str, Step] = {
+        "demographics": Demographics(),
+        "final_items": FinalItems(),
+        "comments": Comments(),
+    }
+    step = pages[name]
+    return step if _unfinished(study, state, step) else None
+
+
+def _period_step(study: Study, state: ParticipantState) -> Step | None:
+    if not state.sequence:
+        return Allocation()
+    for period in range(1, len(state.sequence) + 1):
+        exposure = state.exposures.get(period)
+        if exposure is None:
+            return Photo(period)
+        if exposure.finished_at is None:
+            return Conversation(period)
+        if _unfinished(study, state, Rating(period)):
+            return Rating(period)
+    return None
+
+
+def _unfinished(study: Study, state: ParticipantState, step: Step) -> bool:
+    return step.key not in state.steps_done or bool(missing(study, state, step))
 
 
 def progress(study: Study, state: ParticipantState, step: Step) -> tuple[int, int]:
     """(k, n): ``step`` is the k-th of n steps with a page; after the end, (n, n)."""
-    raise NotImplementedError
+    pages: list[str] = []
+    for name in study.steps:
+        if name == "periods":
+            for period in range(1, len(study.conditions) + 1):
+                pages += [Photo(period).key, Conversation(period).key, Rating(period).key]
+        else:
+            pages.append(name)
+    if isinstance(step, Allocation):
+        return pages.index(Photo(1).key) + 1, len(pages)
+    return (pages.index(step.key) + 1 if step.key in pages else len(pages)), len(pages)
 
 
 def missing(study: Study, state: ParticipantState, step: Step) -> tuple[str, ...]:
     """Ids of the items or questions of ``step`` that have no stored answer yet, in order."""
-    raise NotImplementedError
+    period = step.period if isinstance(step, Rating) else None
+    asked: tuple[str, ...] = ()
+    match step:
+        case Demographics():
+            asked = tuple(question.id for question in study.demographics)
+        case Rating():
+            asked = tuple(item.id for item in study.repeated_items)
+        case FinalItems():
+            asked = tuple(item.id for item in study.final_items)
+    return tuple(name for name in asked if (name, period) not in state.answers)
 
 
 def condition_of(study: Study, state: ParticipantState, period: int) -> Condition:
     """The condition met in ``period``. Never shown to a participant; raises IndexError before allocation."""
-    raise NotImplementedError
+    if not 1 <= period <= len(state.sequence):
+        raise IndexError(f"{state.participant} has no period {period}")
+    return study.condition(state.sequence[period - 1])
 
 
 def final_items_intro(study: Study, state: ParticipantState) -> str:
     """The text above the items asked once, with this participant's names of the assistants."""
-    raise NotImplementedError
+    text = study.final_items_intro
+    for period, key in enumerate(state.sequence, start=1):
+        text = text.replace("{" + key + "}", study.name_in_period(period))
+    return text

@@ -10,48 +10,35 @@ Opening raises `CannotOpen` (newer schema, corrupt, not ours, or read-only), wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+import json
+import secrets
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from study_app.study import exposures, flow
+from study_app.study.allocation import choose_sequence
+from study_app.study.answers import check_answer
+from study_app.study.database import Clock, Database, utc_now
 from study_app.study.definition import Study
+from study_app.study.errors import CannotOpen, NotSaved, Refused, StoreError, UnknownParticipant
+from study_app.study.exposures import check_active, owns
 from study_app.study.job_log import JobLog
+from study_app.study.migrations import open_database
+from study_app.study.monitor import Counts, read_counts, sequence_load
 from study_app.study.researcher import ResearcherLogin
+from study_app.study.snapshots import participant_row, read_state
 from study_app.study.state import ParticipantState, RunKind, Value
+from study_app.study.withdrawal import erase_rows
 
+__all__ = ["CannotOpen", "Counts", "NotSaved", "Refused", "Store", "StoreError", "UnknownParticipant"]
 
-class StoreError(Exception): ...
-
-
-class CannotOpen(StoreError): ...
-
-
-class NotSaved(StoreError): ...
-
-
-class UnknownParticipant(StoreError): ...
-
-
-class Refused(StoreError): ...
-
-
-@dataclass(frozen=True)
-class Counts:
-    """For the monitor; one study and run kind."""
-
-    arrived: int
-    consented: int
-    active: int
-    completed: int
-    left_early: int
-    """Abandoned or withdrawn."""
-    declined: int
-    excluded: int
-    per_sequence: Mapping[str, tuple[int, int]]
-    """"text>cases>generated" -> (completed, recently active); every sequence of the study is listed."""
-    at_step: Mapping[str, int]
-    """Step key of those active now -> how many."""
+SIGN_OF_LIFE = timedelta(minutes=1)
 
 
 class Store:
@@ -60,49 +47,116 @@ class Store:
     jobs: JobLog
     researcher: ResearcherLogin
 
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.jobs = JobLog(database)
+        self.researcher = ResearcherLogin(database)
+
     @classmethod
-    def open(cls, path: str | Path) -> Store:
+    def open(cls, path: str | Path, clock: Clock = utc_now) -> Store:
         """Open or create the database, migrating an older one after a backup. Raises CannotOpen."""
-        raise NotImplementedError
+        database = Database(Path(path), clock)
+        open_database(database)
+        return cls(database)
 
     def close(self) -> None:
-        raise NotImplementedError
+        self.database.close()
 
     # Studies -----------------------------------------------------------------------------------------
 
     def register(self, study: Study) -> None:
         """Keep the definition under its hash. Registering it again is a no-op."""
-        raise NotImplementedError
+        with self.database.write() as conn:
+            conn.execute(
+                "INSERT INTO definition VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (study.hash, study.id, study.canonical(), self.database.now()),
+            )
 
     def study(self, definition_hash: str) -> Study:
         """Raises KeyError for an unknown hash."""
-        raise NotImplementedError
+        with self.database.read() as conn:
+            row = conn.execute("SELECT source FROM definition WHERE hash = ?", (definition_hash,)).fetchone()
+        if row is None:
+            raise KeyError(definition_hash)
+        return _parsed(row["source"])
 
     # Participants ------------------------------------------------------------------------------------
 
     def arrive(self, study: Study, run_kind: RunKind) -> str:
         """A new participant of a registered study; returns the token for their link (stored hashed)."""
-        raise NotImplementedError
+        token = secrets.token_urlsafe(16)
+        now = self.database.now()
+        with self.database.write() as conn:
+            number = conn.execute("SELECT count(*) + 1 FROM participant").fetchone()[0]
+            participant = f"P{number:04d}"  # rows are never deleted, so the count is the last number
+            conn.execute(
+                "INSERT INTO participant "
+                "(participant, token_hash, definition_hash, run_kind, arrived_at, last_seen) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (participant, _hashed(token), study.hash, run_kind, now, now),
+            )
+            self._log(conn, participant, "arrived")
+        return token
 
     def participant_by_token(self, token: str) -> ParticipantState | None:
         """None for any token that is not somebody's."""
-        raise NotImplementedError
+        with self.database.read() as conn:
+            row = conn.execute(
+                "SELECT participant FROM participant WHERE token_hash = ?", (_hashed(token),)
+            ).fetchone()
+            return None if row is None else read_state(conn, row["participant"])
 
     def state(self, participant: str) -> ParticipantState:
         """Raises UnknownParticipant."""
-        raise NotImplementedError
+        with self.database.read() as conn:
+            return read_state(conn, participant)
 
     def touch(self, participant: str) -> None:
         """A sign of life (a page is open). Writes at most once a minute; never raises NotSaved."""
-        raise NotImplementedError
+        with suppress(NotSaved):
+            with self.database.read() as conn:
+                seen = datetime.fromisoformat(participant_row(conn, participant)["last_seen"])
+            if self.database.clock() - seen >= SIGN_OF_LIFE:
+                with self.database.write() as conn:
+                    self._seen(conn, participant)
 
     def record_consent(self, participant: str, agreed: bool) -> None:
         """Once. Declining screens out. A different second answer is Refused."""
-        raise NotImplementedError
+        with self.database.write() as conn:
+            state = read_state(conn, participant)
+            if state.consented is not None:
+                if state.consented != agreed:
+                    raise Refused("The decision about taking part was made already.")
+                return
+            check_active(state)
+            if agreed:
+                conn.execute(
+                    "UPDATE participant SET consented_at = ? WHERE participant = ?",
+                    (self._seen(conn, participant), participant),
+                )
+            else:
+                self._end(conn, participant, "screened_out", "declined")
+            self._log(conn, participant, "consented" if agreed else "declined")
 
     def allocate(self, participant: str) -> tuple[str, ...]:
         """The participant's sequence, drawn at the first call (balanced) and stored."""
-        raise NotImplementedError
+        with self.database.write() as conn:
+            state = read_state(conn, participant)
+            if state.sequence:
+                return state.sequence
+            check_active(state)
+            if not state.consented:
+                raise Refused(f"{participant} has not agreed to take part.")
+            study = _study_of(conn, participant)
+            load = sequence_load(conn, study, state.run_kind, self.database.clock())
+            counted = {sequence: done + active for sequence, (done, active) in load.items()}
+            sequence = choose_sequence(study, state.run_kind, participant, counted)
+            conn.execute(
+                "UPDATE participant SET sequence = ?, allocated_at = ? WHERE participant = ?",
+                (">".join(sequence), self._seen(conn, participant), participant),
+            )
+            self._log(conn, participant, "allocated", {"sequence": list(sequence)})
+        return sequence
 
     def save_answer(
         self,
@@ -116,43 +170,170 @@ class Store:
 
         An identical repeat is a no-op (returns False); a change adds a row and the newest one counts
         (returns True). Refused: an unknown item, a value off the scale, a finished participant."""
-        raise NotImplementedError
+        with self.database.write() as conn:
+            state = read_state(conn, participant)
+            if (item, period) in state.answers and state.answers[item, period] == value:
+                return False
+            study = _study_of(conn, participant)
+            check_answer(study, state, item, value, period)
+            now = self._seen(conn, participant)
+            conn.execute(
+                "INSERT INTO answer (participant, item, period, value, answered_at, duration_s) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (participant, item, period, value, now, duration_s),
+            )
+        return True
 
     def finish_step(self, participant: str, step_key: str) -> None:
         """ "Next" was pressed on demographics, rating:N, final_items or comments. Refused while an answer
         is missing. Idempotent."""
-        raise NotImplementedError
+        with self.database.write() as conn:
+            state = read_state(conn, participant)
+            if step_key in state.steps_done:
+                return
+            study = _study_of(conn, participant)
+            step = flow.next_step(study, state)
+            if step.key != step_key or not isinstance(step, flow.CLOSED_BY_NEXT):
+                raise Refused(f"{participant} is at {step.key}, not at {step_key}.")
+            missing = flow.missing(study, state, step)
+            if missing:
+                raise Refused(f"Not answered yet: {', '.join(missing)}.")
+            now = self._seen(conn, participant)
+            conn.execute("INSERT INTO step_done VALUES (?, ?, ?)", (participant, step_key, now))
 
     def log_event(self, participant: str | None, kind: str, data: Mapping[str, Any] | None = None) -> None:
         """Append to the event log."""
-        raise NotImplementedError
+        with self.database.write() as conn:
+            self._log(conn, participant, kind, data)
 
     # Exposures ---------------------------------------------------------------------------------------
 
     def start_exposure(self, participant: str, period: int, photo: str, known_label: str | None) -> None:
-        """The photo for ``period`` is chosen. Until the first question it may be chosen again; later Refused."""
-        raise NotImplementedError
+        """The photo for ``period`` is chosen; the participant owns it (`MediaStore.keep`). Until the first
+        question it may be chosen again, later that is Refused."""
+        with self.database.write() as conn:
+            now = self._seen(conn, participant)
+            exposures.start(conn, _study_of(conn, participant), participant, period, photo, known_label, now)
 
     def finish_exposure(self, participant: str, period: int) -> None:
         """The participant goes on to rate. Refused before an explanation is complete or while a job is
         open. Idempotent."""
-        raise NotImplementedError
+        with self.database.write() as conn:
+            exposures.finish(conn, participant, period, self._seen(conn, participant))
 
     # Ends --------------------------------------------------------------------------------------------
 
     def complete(self, participant: str) -> str:
         """Mark as completed and return the completion code. Refused while a step is missing. Idempotent."""
-        raise NotImplementedError
+        with self.database.write() as conn:
+            state = read_state(conn, participant)
+            study = _study_of(conn, participant)
+            if state.status != "completed":
+                step = flow.next_step(study, state)
+                if not isinstance(step, flow.Completion):
+                    raise Refused(f"{participant} is still at {step.key}.")
+                now = self._seen(conn, participant)
+                conn.execute(
+                    "UPDATE participant SET status = 'completed', completed_at = ? WHERE participant = ?",
+                    (now, participant),
+                )
+                self._log(conn, participant, "completed")
+        return study.completion_codes.completed
 
     def exclude(self, participant: str, reason: str) -> None:
         """Taken out by a researcher; the data stay, the analysis leaves them out."""
-        raise NotImplementedError
+        with self.database.write() as conn:
+            if read_state(conn, participant).status not in ("active", "completed"):
+                raise Refused(f"{participant} has left the study already.")
+            self._end(conn, participant, "excluded", reason)
+            self._log(conn, participant, "excluded", {"reason": reason})
+
+    def withdraw(self, participant: str, erase_file: Callable[[str], None]) -> None:
+        """Erase what the participant gave; a tombstone with the date stays. Called by `MediaStore.withdraw`,
+        whose ``erase_file(sha256)`` removes a picture nobody else owns: inside the transaction, so that a
+        kill in between leaves a withdrawal to be repeated, and never a file without an owner."""
+        with self.database.write() as conn:
+            participant_row(conn, participant)
+            now = self.database.now()
+            for sha256 in erase_rows(conn, participant, now):
+                erase_file(sha256)
+            self._log(conn, participant, "withdrawn")
+
+    # Pictures ----------------------------------------------------------------------------------------
+
+    def own(self, participant: str, sha256: str, write_file: Callable[[], object]) -> None:
+        """Write a picture and make the participant an owner of it, in one transaction (see `withdraw`)."""
+        with self.database.write() as conn:
+            if participant_row(conn, participant)["status"] == "withdrawn":
+                raise Refused(f"{participant} withdrew; nothing is kept for them.")
+            write_file()
+            conn.execute(
+                "INSERT INTO media_owner VALUES (?, ?) ON CONFLICT DO NOTHING", (sha256, participant)
+            )
+
+    def owns(self, participant: str, sha256: str) -> bool:
+        with self.database.read() as conn:
+            return owns(conn, participant, sha256)
 
     # The researcher ----------------------------------------------------------------------------------
 
     def counts(self, study: Study, run_kind: RunKind) -> Counts:
-        raise NotImplementedError
+        with self.database.read() as conn:
+            return read_counts(conn, study, run_kind, self.database.clock())
 
     def meta(self, key: str) -> str | None:
         """``meta('simulated')`` is "1" in a database of simulated participants."""
-        raise NotImplementedError
+        with self.database.read() as conn:
+            row = conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row["value"])
+
+    def mark_simulated(self) -> None:
+        """From now on this is a database of simulated participants. Refused when people are in it."""
+        with self.database.write() as conn:
+            if conn.execute("SELECT 1 FROM meta WHERE key = 'simulated'").fetchone():
+                return
+            if conn.execute("SELECT 1 FROM participant").fetchone():
+                raise Refused(
+                    f"{self.database.path} holds participants; simulate into a database of its own."
+                )
+            conn.execute("INSERT INTO meta VALUES ('simulated', '1')")
+
+    # Inside a transaction ----------------------------------------------------------------------------
+
+    def _seen(self, conn: sqlite3.Connection, participant: str) -> str:
+        now = self.database.now()
+        conn.execute("UPDATE participant SET last_seen = ? WHERE participant = ?", (now, participant))
+        return now
+
+    def _log(
+        self,
+        conn: sqlite3.Connection,
+        participant: str | None,
+        kind: str,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        conn.execute(
+            "INSERT INTO event (participant, kind, data, at) VALUES (?, ?, ?, ?)",
+            (participant, kind, json.dumps(dict(data or {})), self.database.now()),
+        )
+
+    def _end(self, conn: sqlite3.Connection, participant: str, status: str, reason: str) -> None:
+        conn.execute(
+            "UPDATE participant SET status = ?, exclusion_reason = ?, last_seen = ? WHERE participant = ?",
+            (status, reason, self.database.now(), participant),
+        )
+
+
+def _hashed(token: str) -> str:
+    """A fast hash is enough: the token has 128 random bits, there is nothing to guess."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _study_of(conn: sqlite3.Connection, participant: str) -> Study:
+    """The definition the participant started with."""
+    return _parsed(participant_row(conn, participant)["source"])
+
+
+@lru_cache(maxsize=64)
+def _parsed(source: str) -> Study:
+    return Study.from_canonical(source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from study_app.study.definition import Study
-from study_app.study.flow import Step
+from study_app.study.flow import Allocation, Completion, Step, next_step
 from study_app.study.state import ParticipantState
 from study_app.study.store import Store
 
@@ -22,4 +22,13 @@ class Visit:
 def current(store: Store, participant: str) -> Visit:
     """Read the participant's state and find the step; allocation and completion, which have no page, are
     carried out here. Raises UnknownParticipant."""
-    raise NotImplementedError
+    state = store.state(participant)
+    study = store.study(state.definition_hash)
+    step = next_step(study, state)
+    if isinstance(step, Allocation):
+        store.allocate(participant)
+    elif isinstance(step, Completion):
+        store.complete(participant)
+    else:
+        return Visit(study, state, step)
+    return current(store, participant)

@@ -1,0 +1,80 @@
+"""How a study stands: the counts of the researcher's monitor, and the load of each sequence."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from study_app.study import flow
+from study_app.study.allocation import Sequence, sequences
+from study_app.study.database import stamp
+from study_app.study.definition import Study
+from study_app.study.snapshots import read_state
+from study_app.study.state import RunKind
+
+
+@dataclass(frozen=True)
+class Counts:
+    """For the monitor; one study and run kind."""
+
+    arrived: int
+    consented: int
+    active: int
+    completed: int
+    left_early: int
+    """Abandoned or withdrawn."""
+    declined: int
+    excluded: int
+    per_sequence: Mapping[str, tuple[int, int]]
+    """"text>cases>generated" -> (completed, recently active); every sequence of the study is listed."""
+    at_step: Mapping[str, int]
+    """Step key of those active now -> how many."""
+
+
+def sequence_load(
+    conn: sqlite3.Connection, study: Study, run_kind: RunKind, now: datetime
+) -> dict[Sequence, tuple[int, int]]:
+    """(completed, recently active) of every sequence. Counted within the study's id, not its hash: an edit
+    of the study does not start the balance anew."""
+    since = stamp(now - timedelta(minutes=study.design.inactive_after_minutes))
+    rows = conn.execute(
+        "SELECT p.sequence, sum(p.status = 'completed'), sum(p.status = 'active' AND p.last_seen >= ?) "
+        "FROM participant p JOIN definition d ON d.hash = p.definition_hash "
+        "WHERE d.study = ? AND p.run_kind = ? AND p.sequence IS NOT NULL GROUP BY p.sequence",
+        (since, study.id, run_kind),
+    ).fetchall()
+    found = {tuple(row[0].split(">")): (int(row[1]), int(row[2])) for row in rows}
+    return {sequence: found.get(sequence, (0, 0)) for sequence in sequences(study)}
+
+
+def read_counts(conn: sqlite3.Connection, study: Study, run_kind: RunKind, now: datetime) -> Counts:
+    people = conn.execute(
+        "SELECT participant, outcome, consented_at FROM flow WHERE study = ? AND run_kind = ?",
+        (study.id, run_kind),
+    ).fetchall()
+    outcomes = Counter(row["outcome"] for row in people)
+    active = [row["participant"] for row in people if row["outcome"] == "active"]
+    load = sequence_load(conn, study, run_kind, now)
+    return Counts(
+        arrived=len(people),
+        consented=sum(row["consented_at"] is not None for row in people),
+        active=len(active),
+        completed=outcomes["completed"],
+        left_early=outcomes["abandoned"] + outcomes["withdrawn"],
+        declined=outcomes["screened_out"],
+        excluded=outcomes["excluded"],
+        per_sequence={">".join(sequence): both for sequence, both in load.items()},
+        at_step=Counter(_step_key(conn, participant) for participant in active),
+    )
+
+
+def _step_key(conn: sqlite3.Connection, participant: str) -> str:
+    """By the definition the participant started with."""
+    state = read_state(conn, participant)
+    source = conn.execute(
+        "SELECT source FROM definition WHERE hash = ?", (state.definition_hash,)
+    ).fetchone()[0]
+    return flow.next_step(Study.from_canonical(source), state).key

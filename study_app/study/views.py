@@ -1,0 +1,66 @@
+"""The views the analysis reads (Contract 3 of the design), created anew by every migration.
+
+Stamps are ISO-8601 UTC text. ``participant`` is the public id; tokens are in no view. Definitions are kept
+as canonical JSON, and ``items`` and ``conditions`` read that JSON, so that there is one truth.
+"""
+
+from __future__ import annotations
+
+VIEWS: dict[str, str] = {
+    "items": """
+        SELECT d.hash AS definition_hash, d.study, i.key + 1 AS position,
+               i.value ->> '$.id' AS item, i.value ->> '$.wording' AS wording,
+               i.value ->> '$.construct' AS construct,
+               d.source ->> ('$.scales.' || (i.value ->> '$.scale') || '.minimum') AS scale_min,
+               (d.source ->> ('$.scales.' || (i.value ->> '$.scale') || '.minimum')) - 1 +
+               json_array_length(d.source, '$.scales.' || (i.value ->> '$.scale') || '.labels') AS scale_max,
+               i.value ->> '$.repeated' AS repeated
+        FROM definition d, json_each(d.source, '$.items') i""",
+    "conditions": """
+        SELECT d.hash AS definition_hash, d.study, c.key + 1 AS position,
+               c.value ->> '$.key' AS condition, c.value ->> '$.label' AS label
+        FROM definition d, json_each(d.source, '$.conditions') c""",
+    "newest_answers": """
+        SELECT * FROM answer a
+        WHERE a.id = (SELECT max(b.id) FROM answer b
+                      WHERE b.participant = a.participant AND b.item = a.item AND b.period IS a.period)""",
+    "outcomes": """
+        SELECT p.participant, d.study, p.definition_hash, p.run_kind, p.sequence,
+               CASE WHEN p.status = 'active' AND p.last_seen < strftime('%Y-%m-%dT%H:%M:%fZ', 'now',
+                         '-' || (d.source ->> '$.design.inactive_after_minutes') || ' minutes')
+                    THEN 'abandoned' ELSE p.status END AS outcome
+        FROM participant p JOIN definition d ON d.hash = p.definition_hash""",
+    "ratings": """
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, a.period, e.condition,
+               a.item, i.construct, a.value, a.answered_at, a.duration_s
+        FROM newest_answers a
+        JOIN outcomes o ON o.participant = a.participant
+        JOIN items i ON i.definition_hash = o.definition_hash AND i.item = a.item
+        LEFT JOIN exposure e ON e.participant = a.participant AND e.period = a.period""",
+    "participants": """
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, o.outcome,
+               p.arrived_at, p.completed_at,
+               (SELECT json_group_object(a.item, a.value)
+                FROM json_each(d.source, '$.demographics') q
+                JOIN newest_answers a ON a.participant = p.participant AND a.item = q.value ->> '$.id'
+               ) AS demographics,
+               p.exclusion_reason
+        FROM outcomes o JOIN participant p ON p.participant = o.participant
+        JOIN definition d ON d.hash = o.definition_hash""",
+    "exposures": """
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, e.period, e.condition,
+               e.photo, e.known_label, j.diagnosis ->> '$.label' AS diagnosis, e.started_at, e.finished_at,
+               j.manifest
+        FROM exposure e
+        JOIN outcomes o ON o.participant = e.participant
+        LEFT JOIN job j ON j.id = (SELECT min(first.id) FROM job first
+                                   WHERE first.participant = e.participant AND first.period = e.period
+                                     AND first.status = 'done')""",
+    "flow": """
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, p.arrived_at,
+               p.consented_at, p.allocated_at,
+               (SELECT count(*) FROM step_done s
+                WHERE s.participant = p.participant AND s.step LIKE 'rating:%') AS periods_finished,
+               p.completed_at, o.outcome, p.exclusion_reason, p.withdrawn_at
+        FROM outcomes o JOIN participant p ON p.participant = o.participant""",
+}

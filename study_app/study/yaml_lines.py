@@ -1,0 +1,80 @@
+"""YAML with the line of every value, so that an error can name it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from study_app.study.definition_errors import DefinitionError
+
+Loc = tuple[str | int, ...]
+"""Path to a value: ("items", 2, "scale")."""
+
+
+@dataclass(frozen=True)
+class Document:
+    data: Any
+    lines: dict[Loc, int]
+    """1-based line of the value, or of its key when it has one."""
+    problems: tuple[tuple[Loc, str], ...]
+    """Duplicate keys, and keys that are not text."""
+
+    def line(self, loc: Loc) -> int:
+        """Line of the value, or of the nearest thing around it (a missing field has none)."""
+        while loc and loc not in self.lines:
+            loc = loc[:-1]
+        return self.lines.get(loc, 1)
+
+
+def read_yaml(name: str, text: str) -> Document:
+    """Raises DefinitionError when ``text`` is no YAML at all; ``name`` is the file's, for the message."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        reader = _Reader(loader)
+        data = None if node is None else reader.value(node, ())
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise DefinitionError((f"{name}:{line}: not YAML: {error.problem}",)) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise DefinitionError((f"{name}:1: not YAML: {error}",)) from error
+    finally:
+        loader.dispose()
+    return Document(data, reader.lines, tuple(reader.problems))
+
+
+class _Reader:
+    def __init__(self, loader: yaml.SafeLoader) -> None:
+        self.loader = loader
+        self.lines: dict[Loc, int] = {}
+        self.problems: list[tuple[Loc, str]] = []
+
+    def value(self, node: yaml.Node, loc: Loc) -> Any:
+        self.lines.setdefault(loc, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, loc)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(child, (*loc, index)) for index, child in enumerate(node.value)]
+        return self.loader.construct_object(node)
+
+    def mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, child in node.value:
+            key = self.loader.construct_object(key_node)
+            here = (*loc, str(key))
+            if not isinstance(key, str):
+                self.lines.setdefault(here, key_node.start_mark.line + 1)
+                self.problems.append((here, f"field {key!r} is not text: put it in quotes"))
+                continue
+            if key in result:
+                first = self.lines[here]
+                self.lines[(*here, "duplicate")] = key_node.start_mark.line + 1
+                self.problems.append(
+                    ((*here, "duplicate"), f"field '{key}' stands here a second time (first: line {first})")
+                )
+                continue
+            self.lines[here] = key_node.start_mark.line + 1
+            result[key] = self.value(child, here)
+        return result
