@@ -18,9 +18,6 @@ from analysis.report import Summary, summarise, write
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
-WORDY = ("Question", "Item", "Comparison")
-"""Columns that may fold in a narrow terminal."""
-
 
 class RunKind(StrEnum):
     live = "live"
@@ -105,8 +102,8 @@ def _print(summary: Summary) -> None:
 def _grid(table: Table) -> Grid:
     """The table for a terminal. Text objects: a wording in brackets is no markup."""
     grid = Grid(title=Text(table.title), title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in table.display.columns:
-        wordy = column in WORDY
+    for index, column in enumerate(table.display.columns):
+        wordy = index < table.words
         grid.add_column(Text(str(column)), justify="left" if wordy else "right", no_wrap=not wordy)
     for row in table.display.itertuples(index=False):
         grid.add_row(*(Text(str(cell)) for cell in row))

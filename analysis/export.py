@@ -39,6 +39,7 @@ class Table:
         frame: figures at full precision, one fact per column (the CSV).
         display: the same, rounded and worded for readers; strings only.
         note: sentence under the table, may be empty.
+        words: how many of the first columns of ``display`` are words (set left); the rest are figures.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Table:
     frame: pd.DataFrame
     display: pd.DataFrame
     note: str = ""
+    words: int = 1
 
     def csv(self) -> bytes:
         """UTF-8, full precision; text that a spreadsheet would run as a formula is quoted with '."""
@@ -58,7 +60,7 @@ class Table:
         head = [str(column) for column in self.display.columns]
         rows = [[str(cell) for cell in row] for row in self.display.itertuples(index=False)]
         lines = [_markdown_row(row) for row in [head, *rows]]
-        rule = "|" + "|".join(":---" if index == 0 else "---:" for index in range(len(head))) + "|"
+        rule = "|" + "|".join(":---" if index < self.words else "---:" for index in range(len(head))) + "|"
         note = f"\n{_markdown_cell(self.note)}\n" if self.note else ""
         return f"**{_markdown_cell(self.title)}**\n\n" + "\n".join([lines[0], rule, *lines[1:]]) + "\n" + note
 
@@ -73,7 +75,7 @@ class Table:
                 r"  \centering",
                 f"  \\caption{{{escape_latex(self.title)}}}",
                 f"  \\label{{tab:{self.name}}}",
-                f"  \\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
+                f"  \\begin{{tabular}}{{{'l' * self.words + 'r' * (len(head) - self.words)}}}",
                 r"    \toprule",
                 _latex_row(head),
                 r"    \midrule",

@@ -111,13 +111,17 @@ def _read_csv(path: Path, name: str) -> pd.DataFrame:
     try:
         # utf-8-sig: spreadsheets put a byte order mark in front. Strings only: a participant
         # called "NA" or "007" keeps that name.
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig").astype(object)
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path}: not a CSV in UTF-8 ({error}). Export it again as CSV, UTF-8.") from error
-    frame = _require(frame, name, str(path))
-    for column in frame.columns.drop("participant", errors="ignore"):
-        frame[column] = [None if cell.strip() in MISSING else cell.strip() for cell in frame[column]]
-    return frame
+    return _require(pd.DataFrame({name: _cells(frame[name]) for name in frame}), name, str(path))
+
+
+def _cells(column: pd.Series) -> pd.Series:
+    """Stripped text, None where there is none. dtype object: pandas' own strings turn None into NaN."""
+    empty = frozenset({""}) if column.name == "participant" else MISSING
+    texts = [str(cell).strip() for cell in column]
+    return pd.Series([None if text in empty else text for text in texts], dtype=object)
 
 
 def _require(frame: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
@@ -127,4 +131,4 @@ def _require(frame: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
             f"{where}: missing column {', '.join(missing)}. "
             f"It has {', '.join(map(str, frame.columns))}; {name} needs {', '.join(REQUIRED[name])}."
         )
-    return frame.astype(object).where(frame.notna(), None)
+    return frame

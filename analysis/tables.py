@@ -44,7 +44,7 @@ def table3(data: StudyData) -> Table:
             "Percentage": [f"{half_up(value)}%" for value in frame["percentage"]],
         }
     )
-    return Table("table3", f"Table 3. Participants (n = {data.n})", frame, display)
+    return Table("table3", f"Table 3. Participants (n = {data.n})", frame, display, words=2)
 
 
 def table5(data: StudyData) -> Table:
@@ -70,7 +70,7 @@ def ratings_by_condition(data: StudyData) -> Table:
         for (item, condition), cell in cells.items()
     ]
     shown = [
-        [item.name, *(f"{cells[item, c].mean_sd} (n = {cells[item, c].n})" for c in data.conditions)]
+        [item.name, *(_with_n(cells[item, c], data.n) for c in data.conditions)]
         for item in data.repeated_items
     ]
     display = pd.DataFrame(shown, columns=["Item", *(condition.label for condition in data.conditions)])
@@ -97,7 +97,12 @@ def tests(data: StudyData, comparisons: Sequence[Comparison]) -> Table:
     )
     display["Item"] = _once(display["Item"])
     return Table(
-        "tests", f"Comparison of the systems (n = {data.n})", frame, display, _tests_note(comparisons)
+        name="tests",
+        title=f"Comparison of the systems (n = {data.n})",
+        frame=frame,
+        display=display,
+        note=_tests_note(comparisons),
+        words=2,
     )
 
 
@@ -113,6 +118,11 @@ def describe_conditions(data: StudyData) -> dict[tuple[Item, Condition], Descrip
         for item in data.repeated_items
         for condition in data.conditions
     }
+
+
+def _with_n(cell: Description, expected: int) -> str:
+    """The title gives the n that is expected; a cell with another one says so."""
+    return cell.mean_sd if cell.n == expected else f"{cell.mean_sd} (n = {cell.n})"
 
 
 def _words(option: str) -> str:
@@ -140,10 +150,7 @@ def _scale_note(items: Sequence[Item]) -> str:
     if len(scales) != 1:
         return "SD is the sample standard deviation (n − 1)."
     low, high = scales.pop()
-    return (
-        f"Scale {low} to {high}, {high} is the strongest agreement. "
-        "SD is the sample standard deviation (n − 1)."
-    )
+    return f"Scale {low} to {high}. SD is the sample standard deviation (n − 1)."
 
 
 def _friedman_columns(test: Friedman) -> dict[str, object]:
