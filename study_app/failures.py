@@ -1,0 +1,45 @@
+"""An unexpected failure in a page: a plain sentence and a reference there, the traceback in the log only."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import secrets
+from collections.abc import Callable
+from typing import ParamSpec
+
+import streamlit as st
+
+from study_app.services import services
+from study_app.study.store import NotSaved, StoreError
+
+_log = logging.getLogger(__name__)
+P = ParamSpec("P")
+
+
+def guarded(draw: Callable[P, None]) -> Callable[P, None]:
+    """``draw`` whose failures are told plainly. Fragments run by themselves, so each needs it too.
+
+    `st.stop` and `st.rerun` are BaseExceptions and pass.
+    """
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            draw(*args, **kwargs)
+        except NotSaved:
+            st.error("Not saved. The study's storage did not answer. Wait a moment, then reload the page.")
+        except Exception:
+            _tell()
+
+    return drawn
+
+
+def _tell() -> None:
+    reference = f"E-{secrets.token_hex(3).upper()}"
+    _log.exception("Page failed, reference %s", reference)
+    try:
+        services().store.log_event(None, "page_failed", {"reference": reference})
+    except (StoreError, OSError):
+        _log.warning("The failure %s could not be noted in the database", reference)
+    st.error(f"This page could not be shown. What you answered is saved. Reload it. Reference: {reference}")

@@ -1,0 +1,37 @@
+"""Consent: what the study is, what happens to the data, and a free choice."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from study_app.participant.layout import foot, head, not_saved
+from study_app.services import Services
+from study_app.study.store import NotSaved
+from study_app.study.visit import Visit
+
+
+def show(services: Services, visit: Visit) -> None:
+    consent = visit.study.consent
+    head(visit, visit.study.title)
+    st.markdown(consent.summary)
+    st.markdown("\n".join(f"- **{bullet.lead}** {bullet.text}" for bullet in consent.bullets))
+    with st.expander("The full information sheet"):
+        st.markdown(consent.sheet)
+    ticked = [st.checkbox(text, key=f"agree_{n}") for n, text in enumerate(consent.agreements, 1)]
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        agreed = st.button("I agree and take part", type="primary", key="agree")
+        declined = st.button("I do not want to take part", type="tertiary", key="decline")
+    if agreed and not all(ticked):
+        st.warning("To take part, tick every box above.")
+    elif agreed or declined:
+        _record(services, visit, agreed=bool(agreed))
+    foot(visit.study)
+
+
+def _record(services: Services, visit: Visit, agreed: bool) -> None:
+    try:
+        services.store.record_consent(visit.state.participant, agreed)
+    except NotSaved:
+        not_saved()
+        return
+    st.rerun()

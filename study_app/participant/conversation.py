@@ -1,0 +1,157 @@
+"""The conversation with one assistant about one photo. The first question is asked by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pipeline.types import DIAGNOSIS_PROMPT, Condition
+from study_app.participant import pictures, waiting
+from study_app.participant.layout import assistants, foot, head, not_saved
+from study_app.participant.rounds import Round, request_for, rounds
+from study_app.participant.safe_text import show_text
+from study_app.services import Services
+from study_app.study.state import Exposure
+from study_app.study.store import NotSaved, Refused
+from study_app.study.visit import Visit
+
+_QUESTION_LENGTH = 500
+_WITHOUT: dict[Condition, str] = {"cases": "Go on without cases", "generated": "Go on without pictures"}
+
+
+def show(services: Services, visit: Visit, period: int) -> None:
+    exposure = visit.state.exposures[period]
+    if not exposure.jobs:
+        _ask(services, visit, exposure, (), DIAGNOSIS_PROMPT)
+        return
+    past = rounds(services.store.jobs, exposure.jobs)
+    _bottom(services, visit, exposure, past)
+    head(visit, visit.study.name_in_period(period), assistants(visit, period))
+    pictures.photo_card(services, visit, exposure, [r.answer for r in past])
+    for n, r in enumerate(past, 1):
+        _round(services, visit, exposure, past, n, r)
+    foot(visit.study)
+
+
+def _round(
+    services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round], n: int, r: Round
+) -> None:
+    """One question and its answer; under the last one, what can be done next."""
+    last = n == len(past)
+    with st.chat_message("user", avatar=":material/person:"):
+        show_text(r.asked.question)
+    if r.job.open:
+        first = not r.asked.history
+        waiting.answer_in_the_making(services, visit, exposure.period, r.job.key, r.asked.condition, first)
+    elif r.job.status == "done":
+        with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
+            show_text(r.answer.text, bold=True)
+            if last:
+                _quick_replies(services, visit, exposure, past)
+        _pictures(services, visit, exposure, n, r)
+    else:
+        _failure(services, visit, exposure, past, r, last)
+
+
+def _pictures(services: Services, visit: Visit, exposure: Exposure, n: int, r: Round) -> None:
+    key = f"{exposure.period}_{n}"
+    for comparison in (
+        pictures.drawn(r.answer, services.models.now(), key),
+        pictures.similar(r.answer, key) if r.asked.condition == "cases" else None,
+    ):
+        if comparison is not None:
+            pictures.compare(services, visit, exposure.photo, comparison)
+    if r.answer.mask_sought and r.answer.mask is None:
+        st.markdown("No affected area was found on this photo, so no picture was drawn.")
+
+
+def _quick_replies(services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round]) -> None:
+    with st.container(horizontal=True):
+        for n, question in enumerate(visit.study.suggested_questions):
+            if st.button(question, key=f"reply_{exposure.period}_{len(past)}_{n}"):
+                _ask(services, visit, exposure, past, question)
+
+
+def _failure(
+    services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round], r: Round, last: bool
+) -> None:
+    """What happened, what was kept, and the two ways on."""
+    with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
+        show_text(r.answer.text, bold=True)
+        what = "Stopped." if r.job.status == "cancelled" else _what_failed(r)
+        reference = f" Reference: {r.answer.failed.reference}" if r.answer.failed else ""
+        st.warning(f"{what} What you wrote is saved.{reference}")
+        if not last:
+            return
+        with st.container(horizontal=True):
+            if st.button("Try again", type="primary", key=f"again_{r.job.key}"):
+                _ask(services, visit, exposure, past, r.asked.question)
+            without = _WITHOUT.get(r.asked.condition)
+            if without and st.button(without, key=f"without_{r.job.key}"):
+                _ask(services, visit, exposure, past, r.asked.question, instead="text")
+
+
+def _what_failed(r: Round) -> str:
+    if r.asked.condition == "generated" and r.answer.diagnosis is not None:
+        return "The pictures could not be drawn."
+    return "The answer could not be finished."
+
+
+def _bottom(services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round]) -> None:
+    """Drawn first: drawn last it would be missing while words stream in."""
+    with st.bottom:
+        if past[-1].job.open:
+            waiting.progress_and_cancel(services, past[-1].job.key)
+            return
+        if not exposure.answered:
+            return
+        field, button = st.columns([4, 1], wrap=False, vertical_alignment="center", gap="xsmall")
+        question = field.chat_input(
+            "Ask about the photo",
+            max_chars=_QUESTION_LENGTH,
+            submit_mode="disable",
+            key=f"ask_{exposure.period}",
+        )
+        arrow = ":material/arrow_forward:"
+        rate = button.button("Rate", type="primary", icon=arrow, icon_position="right", key="rate")
+    if rate:
+        _go_on(services, visit, exposure)
+    elif question and question.strip():
+        _ask(services, visit, exposure, past, question.strip())
+
+
+def _ask(
+    services: Services,
+    visit: Visit,
+    exposure: Exposure,
+    past: Sequence[Round],
+    question: str,
+    instead: Condition | None = None,
+) -> None:
+    """Store and send a question. A second one at the same time (two tabs, a double click) is the same job."""
+    participant = visit.state.participant
+    try:
+        key = services.store.jobs.next_key(participant, exposure.period)
+        request = request_for(visit, exposure, past, key, question, instead)
+        if instead is not None:
+            fallback = {"period": exposure.period, "job": key, "instead": instead}
+            services.store.log_event(participant, "fallback_chosen", fallback)
+        services.runner.start(participant, exposure.period, request)
+    except Refused:
+        st.rerun()  # another tab asked first: show its question
+    except NotSaved:
+        not_saved()
+        return
+    st.rerun()
+
+
+def _go_on(services: Services, visit: Visit, exposure: Exposure) -> None:
+    try:
+        services.store.finish_exposure(visit.state.participant, exposure.period)
+    except Refused:
+        st.rerun()
+    except NotSaved:
+        not_saved()
+        return
+    st.rerun()

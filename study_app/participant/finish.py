@@ -1,0 +1,65 @@
+"""The ends: debrief with the completion code, not taking part, taken out, withdrawn."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from study_app.participant.layout import demonstration_banner, foot, head, not_saved
+from study_app.services import Services
+from study_app.study.definition import Study
+from study_app.study.store import NotSaved
+from study_app.study.visit import Visit
+
+
+def show_finished(services: Services, visit: Visit) -> None:
+    """The code is shown only when the store says that everything is stored."""
+    head(visit, visit.study.debrief.title)
+    try:
+        code = services.store.complete(visit.state.participant)
+    except NotSaved:
+        not_saved()
+        return
+    st.markdown("All your answers are saved. Your completion code:")
+    st.code(code, language=None)
+    st.markdown(visit.study.debrief.text)
+    with st.expander("Withdraw from the study"):
+        _offer_withdrawal(services, visit)
+    foot(visit.study)
+
+
+def show_declined(visit: Visit) -> None:
+    demonstration_banner()
+    st.title("You do not take part", anchor=False)
+    st.markdown("Nothing about you was kept but the fact that you declined. You can close this page.")
+    st.markdown("If a recruiting site sent you, give it this code:")
+    st.code(visit.study.completion_codes.declined, language=None)
+    foot(visit.study)
+
+
+def show_excluded(visit: Visit) -> None:
+    demonstration_banner()
+    st.title("Your part in the study has ended", anchor=False)
+    st.markdown("The researchers have closed this link. If you did not expect that, write to them.")
+    foot(visit.study)
+
+
+def show_withdrawn(study: Study) -> None:
+    demonstration_banner()
+    st.title("You have withdrawn", anchor=False)
+    st.markdown("Your photos, what you wrote and your answers are erased. You can close this page.")
+    foot(study)
+
+
+def _offer_withdrawal(services: Services, visit: Visit) -> None:
+    st.markdown(
+        "Your photos, what you wrote and your answers are erased for good. "
+        "Only the date of the withdrawal is kept."
+    )
+    sure = st.checkbox("Erase everything I gave", key="withdraw_sure")
+    if st.button("Withdraw", disabled=not sure, key="withdraw"):
+        try:
+            services.media.withdraw(visit.state.participant)
+        except NotSaved:
+            not_saved()
+            return
+        st.rerun()

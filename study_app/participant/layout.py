@@ -1,0 +1,68 @@
+"""What all participant pages share: progress, the demonstration banner, the title, the foot."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import streamlit as st
+
+from study_app.services import services
+from study_app.study import flow
+from study_app.study.definition import Study
+from study_app.study.visit import Visit
+
+# Scale points 47 px high instead of 34, and the chosen one filled: what the theme has no setting for.
+_CSS = """<style>
+.stApp button[role="radio"]{min-height:2.75rem}
+.stApp button[role="radio"][aria-checked="true"]{background:currentColor!important}
+.stApp button[role="radio"][aria-checked="true"] p{color:#fff;font-weight:600}
+</style>"""
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+_TO_TOP = """<script>
+const page = window.parent.document.querySelector('[data-testid="stMain"]');
+if (page) page.scrollTo(0, 0);
+</script>"""
+
+
+def head(visit: Visit, title: str, where: str = "") -> None:
+    """Progress, banner and title. ``where``: the assistant's part of the progress line."""
+    st.html(_CSS)
+    k, n = flow.progress(visit.study, visit.state, visit.step)
+    st.progress(k / n, text=f"Step {k} of {n}" + (f" · {where}" if where else ""))
+    demonstration_banner()
+    _scroll_up_on_a_new_step(visit)
+    st.title(title, anchor=False)
+
+
+def demonstration_banner() -> None:
+    """On every page while the models are a demonstration, or while it is not known whether they are."""
+    known = services().models.now()
+    if known is None or known.demonstration:
+        st.markdown(
+            ":orange-badge[:material/science: Demonstration] Models trained on drawn skin: "
+            "not for diagnosis, not for a real study."
+        )
+
+
+def foot(study: Study) -> None:
+    contact = html.escape(study.contact)
+    if _ADDRESS.fullmatch(study.contact):
+        contact = f'<a href="mailto:{contact}">{contact}</a>'
+    st.html(f"<p>{html.escape(study.institution)} · {html.escape(study.ethics)} · questions: {contact}</p>")
+
+
+def assistants(visit: Visit, period: int) -> str:
+    return f"{visit.study.name_in_period(period)} of {len(visit.study.conditions)}"
+
+
+def not_saved() -> None:
+    st.error("Not saved. The study's storage did not answer. Wait a moment, then try again.")
+
+
+def _scroll_up_on_a_new_step(visit: Visit) -> None:
+    """Streamlit keeps the scroll position: after "Next" a new page would open at its end."""
+    before = st.session_state.get("step_shown")
+    st.session_state["step_shown"] = visit.step.key
+    if before not in (None, visit.step.key):
+        st.html(_TO_TOP, unsafe_allow_javascript=True)

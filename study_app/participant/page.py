@@ -1,0 +1,74 @@
+"""The participant's side: from the token in the link to the page of the step they are at."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from study_app.participant import consent, conversation, demographics, finish, photo, questionnaire
+from study_app.participant.layout import demonstration_banner, foot
+from study_app.services import Services, services
+from study_app.study import flow, visit
+from study_app.study.visit import Visit
+
+
+def page() -> None:
+    opened = services()
+    participant = _participant(opened)
+    if participant is None:
+        _unknown_link(opened)
+        return
+    opened.store.touch(participant)
+    _show(opened, visit.current(opened.store, participant))
+
+
+def _participant(opened: Services) -> str | None:
+    """Whoever the link belongs to; a newcomer's token is in the address before anything is asked.
+
+    The tab remembers its token too: the browser's back button takes it out of the address.
+    """
+    token = st.query_params.get("t") or st.session_state.get("token")
+    if token is None:
+        token = opened.store.arrive(opened.study, opened.run_kind)
+    state = opened.store.participant_by_token(token)
+    if state is None:
+        return None
+    st.session_state["token"] = token
+    if st.query_params.get("t") != token:
+        st.query_params["t"] = token
+    return state.participant
+
+
+def _show(opened: Services, now: Visit) -> None:
+    match now.step:
+        case flow.Consent():
+            consent.show(opened, now)
+        case flow.Demographics():
+            demographics.show(opened, now)
+        case flow.Photo(period):
+            photo.show(opened, now, period)
+        case flow.Conversation(period):
+            conversation.show(opened, now, period)
+        case flow.Rating(period):
+            questionnaire.show_rating(opened, now, period)
+        case flow.FinalItems():
+            questionnaire.show_final(opened, now)
+        case flow.Comments():
+            questionnaire.show_comments(opened, now)
+        case flow.Finished():
+            finish.show_finished(opened, now)
+        case flow.Declined():
+            finish.show_declined(now)
+        case flow.Excluded():
+            finish.show_excluded(now)
+        case flow.Withdrawn():
+            finish.show_withdrawn(now.study)
+        case _:
+            raise AssertionError(f"{now.step} has no page: visit.current carries it out")
+
+
+def _unknown_link(opened: Services) -> None:
+    demonstration_banner()
+    st.title("This link is not known", anchor=False)
+    st.markdown("Check that it was copied to its end. To take part for the first time, open the study anew.")
+    st.link_button("Open the study", "/")
+    foot(opened.study)

@@ -1,0 +1,135 @@
+"""Choose a photo: one of the offered ones or one's own; and say what it shows, if known."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pipeline.photo import CleanPhoto, PhotoError, clean_photo
+from study_app.gallery import GalleryPhoto, offered
+from study_app.models import Models
+from study_app.participant.layout import assistants, foot, head, not_saved
+from study_app.services import Services
+from study_app.study.store import NotSaved
+from study_app.study.visit import Visit
+
+_SOURCES = {"gallery": "Offered photos", "upload": "My own photo"}
+_UPLOAD_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
+_THUMBNAIL_PX = 106
+_UNKNOWN = "I don't know"
+
+
+def show(services: Services, visit: Visit, period: int) -> None:
+    head(visit, f"A photo for {visit.study.name_in_period(period)}", assistants(visit, period))
+    models = services.models.now()
+    if models is None:
+        _wait_for_models(services)
+    else:
+        st.markdown(visit.study.photo.instruction)
+        _choose_source(visit, period, models)
+        chosen: CleanPhoto | None = st.session_state.get(_slot(period))
+        label = _chosen_photo(visit, period, chosen, models)
+        if st.button("Continue", type="primary", key=f"next_{visit.step.key}"):
+            _go_on(services, visit, period, chosen, label)
+    foot(visit.study)
+
+
+def _slot(period: int) -> str:
+    return f"photo:{period}"
+
+
+@st.fragment(run_every=1.0)
+def _wait_for_models(services: Services) -> None:
+    if services.models.now() is not None:
+        st.rerun()
+    st.info("The assistant is starting. This page updates by itself.")
+
+
+def _choose_source(visit: Visit, period: int, models: Models) -> None:
+    gallery = offered(models.profile)
+    sources = [s for s in visit.study.photo.sources if s == "upload" or gallery]
+    source = sources[0]
+    if len(sources) > 1:
+        source = st.segmented_control(
+            "Where the photo comes from",
+            sources,
+            default=sources[0],
+            required=True,
+            format_func=_SOURCES.__getitem__,
+            label_visibility="collapsed",
+            key=f"source_{period}",
+        )
+    if source == "upload":
+        _upload(period)
+    else:
+        _gallery(period, gallery)
+
+
+def _gallery(period: int, gallery: tuple[GalleryPhoto, ...]) -> None:
+    """Small pictures that wrap to the width of the screen, each with its button."""
+    with st.container(horizontal=True, gap="small"):
+        for n, photo in enumerate(gallery, 1):
+            with st.container(width=_THUMBNAIL_PX, gap="xxsmall"):
+                st.image(photo.file.read_bytes(), alt=f"Offered photo {n}", width="stretch")
+                if st.button(f"Photo {n}", key=f"offer_{period}_{n}", width="stretch"):
+                    st.session_state[_slot(period)] = clean_photo(photo.file.read_bytes())
+
+
+def _upload(period: int) -> None:
+    """Decode a new file once. A refused file changes nothing: the photo chosen before stays chosen."""
+    upload = st.file_uploader(
+        "A photo of the skin, close and sharp. JPEG, PNG, WebP or HEIC, up to 20 MB.",
+        type=_UPLOAD_TYPES,
+        key=f"upload_{period}",
+    )
+    if upload is None:
+        return
+    seen = f"upload_seen:{period}"
+    if st.session_state.get(seen, (None, ""))[0] != upload.file_id:
+        problem = ""
+        try:
+            st.session_state[_slot(period)] = clean_photo(upload.getvalue())
+        except PhotoError as error:
+            problem = str(error)
+        st.session_state[seen] = (upload.file_id, problem)
+    problem = st.session_state[seen][1]
+    if problem:
+        st.warning(problem)
+
+
+def _chosen_photo(visit: Visit, period: int, chosen: CleanPhoto | None, models: Models) -> str | None:
+    """The photo, larger, and the question what it shows. Returns the label, None when not known."""
+    if chosen is None:
+        return None
+    picture, question = st.columns([2, 3], wrap=False)
+    picture.image(chosen.png, alt="The photo you chose", width="stretch")
+    with question:
+        st.markdown("**Your photo**")
+        if not visit.study.photo.ask_label:
+            return None
+        names = {info.label: info.label.capitalize() for info in models.labels}
+        label = st.selectbox(
+            "Which condition is it?",
+            [_UNKNOWN, *sorted(names)],
+            format_func=lambda value: names.get(value, value),
+            key=f"label_{period}",
+        )
+    return None if label == _UNKNOWN else label
+
+
+def _go_on(
+    services: Services, visit: Visit, period: int, chosen: CleanPhoto | None, label: str | None
+) -> None:
+    if chosen is None:
+        st.warning("Choose a photo first.")
+        return
+    participant = visit.state.participant
+    try:
+        sha256 = services.media.keep(participant, chosen.png)
+        services.store.start_exposure(participant, period, sha256, label)
+        theme = st.context.theme.type
+        services.store.log_event(participant, "page_theme", {"period": period, "theme": theme})
+    except NotSaved:
+        not_saved()
+        return
+    st.session_state.pop(_slot(period), None)
+    st.rerun()

@@ -1,0 +1,144 @@
+"""Pictures of an answer: the photo with the area outlined, and comparisons beside the photo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from study_app.failures import guarded
+from study_app.models import Models
+from study_app.participant.answer import Answer
+from study_app.participant.safe_text import show_text
+from study_app.services import Services
+from study_app.study.state import Exposure
+from study_app.study.visit import Visit
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture of a comparison: ``name`` on its pill, ``caption`` below it, ``text`` about it."""
+
+    name: str
+    caption: str
+    picture: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Pictures to be looked at beside the photo, one at a time."""
+
+    key: str
+    title: str
+    note: str
+    question: str
+    shown: tuple[Shown, ...]
+
+
+def drawn(answer: Answer, models: Models | None, key: str) -> Comparison | None:
+    """The generated images of an answer as a comparison; None without images."""
+    if not answer.images:
+        return None
+    shown = tuple(
+        Shown(
+            image.label.capitalize(),
+            f"Drawn: {image.label}",
+            image.image,
+            f"**{image.label.capitalize()}.** {models.description(image.label) if models else ''}",
+        )
+        for image in answer.images
+    )
+    note = "Drawn by the computer on your photo. Not photographs of patients."
+    return Comparison(key, "Your skin with each condition", note, "Condition drawn on the right", shown)
+
+
+def similar(answer: Answer, key: str) -> Comparison | None:
+    """The retrieved cases of an answer as a comparison; None without cases."""
+    if not answer.cases:
+        return None
+    names = _numbered([case.label.capitalize() for case in answer.cases])
+    shown = tuple(
+        Shown(name, f"Case: {case.label}", case.image, f"**{case.label.capitalize()}.** {case.caption}")
+        for name, case in zip(names, answer.cases, strict=True)
+    )
+    note = "From a library, each with its diagnosis. Not pictures of your skin."
+    return Comparison(key, "Similar cases", note, "Case on the right", shown)
+
+
+@st.fragment
+@guarded
+def compare(services: Services, visit: Visit, photo: str, comparison: Comparison) -> None:
+    """The photo on the left, the chosen picture on the right, all of them in an expander."""
+    participant = visit.state.participant
+    with st.container(border=True):
+        st.subheader(comparison.title, anchor=False)
+        st.markdown(comparison.note)
+        names = [entry.name for entry in comparison.shown]
+        name = st.pills(
+            comparison.question, names, default=names[0], required=True, key=f"compare_{comparison.key}"
+        )
+        entry = comparison.shown[names.index(name)]
+        left, right = st.columns(2, wrap=False, gap="xxsmall")
+        with left:
+            _picture(services, participant, photo, "Your photo")
+        with right:
+            _picture(services, participant, entry.picture, entry.caption)
+        show_text(entry.text, bold=True)
+        with st.expander("All pictures, larger"):
+            _grid(services, participant, comparison.shown)
+
+
+@st.fragment
+@guarded
+def photo_card(services: Services, visit: Visit, exposure: Exposure, answers: Sequence[Answer]) -> None:
+    """The photo, what the participant said it shows, and the outline of the area once it is known."""
+    mask = next((answer.mask for answer in answers if answer.mask), None)
+    picture, about = st.columns([2, 3], wrap=False, vertical_alignment="center")
+    outlined = False
+    with about:
+        if mask is not None:
+            outlined = st.toggle("Outline the area", key=f"outline_{exposure.period}")
+        st.markdown("**Your photo**")
+        said = exposure.known_label
+        st.markdown(f"You said: {said}." if said else "You said: I don't know this condition.")
+    shown = mask.overlay if outlined and mask is not None else exposure.photo
+    alt = "Your photo, the area outlined" if outlined else "Your photo"
+    with picture:
+        _picture(services, visit.state.participant, shown, alt, captioned=False)
+
+
+def previews(services: Services, visit: Visit, pictures: Sequence[str]) -> None:
+    """Pictures in the making, side by side."""
+    if not pictures:
+        return
+    for column, sha256 in zip(st.columns(len(pictures), wrap=False, gap="xsmall"), pictures, strict=True):
+        with column:
+            _picture(services, visit.state.participant, sha256, "Picture in the making", captioned=False)
+
+
+def _picture(
+    services: Services, participant: str, sha256: str, caption: str, *, captioned: bool = True
+) -> None:
+    try:
+        png = services.media.read(participant, sha256)
+    except KeyError:
+        st.markdown("This picture is no longer there.")
+        return
+    st.image(png, caption=caption if captioned else None, alt=caption, width="stretch")
+
+
+def _grid(services: Services, participant: str, shown: Sequence[Shown]) -> None:
+    columns = st.columns(2, wrap=False, gap="xsmall")
+    for n, entry in enumerate(shown):
+        with columns[n % 2]:
+            _picture(services, participant, entry.picture, entry.caption)
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Names made distinct: a second "Psoriasis" becomes "Psoriasis 2"."""
+    return [
+        name if name not in names[:n] else f"{name} {names[:n].count(name) + 1}"
+        for n, name in enumerate(names)
+    ]

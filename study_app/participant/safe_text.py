@@ -1,0 +1,43 @@
+"""Foreign text on a page: what a model or a participant wrote is shown as text, never interpreted.
+
+Streamlit's Markdown would load images, make links, colour words and draw formulas; escaping it is a
+race against every extension. HTML has one well-known escape, so foreign text goes through `st.html`.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+import streamlit as st
+
+_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL)
+_KEPT_CONTROLS = "\n\t"
+_BIDI_CONTROLS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def as_html(text: str, *, bold: bool) -> str:
+    """HTML that shows ``text`` letter by letter; with ``bold``, ``**words**`` become bold.
+
+    Blank lines separate paragraphs. Control characters and the marks that turn the direction of
+    writing are dropped: they could make one sentence look like another.
+    """
+    escaped = html.escape("".join(c for c in text if _visible(c)))
+    if bold:
+        escaped = _BOLD.sub(r"<strong>\1</strong>", escaped)
+    paragraphs = (part.strip().replace("\n", "<br>") for part in re.split(r"\n\s*\n", escaped))
+    return "".join(f"<p>{part}</p>" for part in paragraphs if part)
+
+
+def _visible(character: str) -> bool:
+    if character in _BIDI_CONTROLS:
+        return False
+    return character in _KEPT_CONTROLS or unicodedata.category(character) != "Cc"
+
+
+def show_text(text: str, *, bold: bool = False) -> None:
+    """Show foreign text at this place of the page; nothing for blank text."""
+    shown = as_html(text, bold=bold)
+    if shown:
+        st.html(shown)

@@ -1,0 +1,67 @@
+"""An answer is saved at the pick: compared on every run with what this tab knew, and stored if it differs.
+
+A click that reached the server can be dropped before its callback runs, but not from the widget's value;
+so no page relies on callbacks. Comparing with what *this tab* knew, not with the store, keeps a second tab
+with an older pick from writing it again.
+"""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from study_app.participant.layout import not_saved
+from study_app.services import Services
+from study_app.study.state import Value
+from study_app.study.store import NotSaved, Refused
+from study_app.study.visit import Visit
+
+
+def stored(visit: Visit, item: str, period: int | None = None) -> Value | None:
+    return visit.state.answers.get((item, period))
+
+
+def reconcile(
+    services: Services, visit: Visit, item: str, value: Value | None, period: int | None = None
+) -> bool:
+    """Store ``value`` if this tab has not stored it yet. True when the shown value is a stored one."""
+    if value is None:
+        return False
+    known = f"known:{item}:{period}"
+    if known not in st.session_state:
+        st.session_state[known] = stored(visit, item, period)
+    if st.session_state[known] == value:
+        return True
+    try:
+        services.store.save_answer(visit.state.participant, item, value, period, _seconds_on(visit))
+    except NotSaved:
+        not_saved()
+        return False
+    st.session_state[known] = value
+    return True
+
+
+def next_clicked(services: Services, visit: Visit, label: str = "Continue") -> None:
+    """The button that closes a step. The store refuses while an answer is missing."""
+    if not st.button(label, type="primary", key=f"next_{visit.step.key}"):
+        return
+    try:
+        services.store.finish_step(visit.state.participant, visit.step.key)
+    except Refused:
+        st.warning("One answer is still missing. Look for a statement without a mark.")
+        return
+    except NotSaved:
+        not_saved()
+        return
+    st.rerun()
+
+
+def begin_clock(visit: Visit) -> None:
+    """Remember when this step was first shown in this tab."""
+    st.session_state.setdefault(f"shown:{visit.step.key}", time.monotonic())
+
+
+def _seconds_on(visit: Visit) -> float | None:
+    shown = st.session_state.get(f"shown:{visit.step.key}")
+    return None if shown is None else round(time.monotonic() - shown, 2)

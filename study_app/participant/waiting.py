@@ -1,0 +1,87 @@
+"""An answer in the making: streamed words, what is being done, previews, Cancel. Only this polls."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pipeline.types import Condition
+from study_app.failures import guarded
+from study_app.participant import pictures
+from study_app.participant.answer import Answer
+from study_app.participant.rounds import read_answer
+from study_app.participant.safe_text import show_text
+from study_app.services import Services
+from study_app.study.visit import Visit
+
+_WORDS_EVERY_S = 0.4
+_BAR_EVERY_S = 1.0
+_DONE, _NOW, _LATER = ":material/check_circle:", ":material/progress_activity:", ":material/circle:"
+
+
+def avatar(period: int) -> str:
+    """A neutral sign: the assistant's number."""
+    return f":material/counter_{period}:"
+
+
+@st.fragment(run_every=_WORDS_EVERY_S)
+@guarded
+def answer_in_the_making(
+    services: Services, visit: Visit, period: int, key: str, explainer: Condition, first: bool
+) -> None:
+    """Words as they arrive and the card of what is being done; the page is drawn anew when it is over."""
+    job = services.store.jobs.get(key)
+    answer = read_answer(services.store.jobs, key)
+    with st.chat_message("assistant", avatar=avatar(period)):
+        if answer.text:
+            show_text(answer.text, bold=True)
+        else:
+            st.markdown(_queue(answer) or "Looking at your photo.")
+    diagnosis = answer.diagnosis
+    if first and explainer != "text" and diagnosis is not None and not diagnosis.abstained:
+        with st.container(border=True):
+            _card(services, visit, explainer, answer)
+    if job is None or not job.open:
+        st.rerun()
+
+
+@st.fragment(run_every=_BAR_EVERY_S)
+@guarded
+def progress_and_cancel(services: Services, key: str) -> None:
+    """For the foot of the page: how far it is, and a way out."""
+    progress = read_answer(services.store.jobs, key).progress
+    bar, button = st.columns([3, 1], wrap=False, vertical_alignment="center")
+    if progress is None:
+        bar.markdown("Answering. This page updates by itself.")
+    else:
+        bar.progress(
+            progress.step / progress.steps, text=f"Drawing, step {progress.step} of {progress.steps}"
+        )
+    if button.button("Cancel", icon=":material/close:", key=f"cancel_{key}", width="stretch"):
+        services.runner.cancel(key)
+        button.empty()
+
+
+def _queue(answer: Answer) -> str:
+    if not answer.ahead:
+        return ""
+    people = "One person is" if answer.ahead == 1 else f"{answer.ahead} people are"
+    return f"{people} ahead of you. This page updates by itself."
+
+
+def _card(services: Services, visit: Visit, explainer: Condition, answer: Answer) -> None:
+    if explainer == "cases":
+        st.subheader("Looking for similar cases", anchor=False)
+        st.markdown(f"{_DONE} Photo read")
+        st.markdown(f"{_DONE if answer.cases is not None else _NOW} Library searched")
+        return
+    st.subheader("Drawing pictures on your photo", anchor=False)
+    st.markdown(_queue(answer) or "You can read meanwhile; this page updates by itself.")
+    st.markdown(f"{_DONE} Photo read")
+    st.markdown(f"{_DONE if answer.mask_sought else _NOW} Affected area found")
+    st.markdown(f"{_NOW if answer.mask_sought else _LATER} {_how_many(answer)}")
+    pictures.previews(services, visit, answer.progress.previews if answer.progress else ())
+
+
+def _how_many(answer: Answer) -> str:
+    labels = answer.progress.labels if answer.progress else ()
+    return f"Drawing {len(labels)} conditions" if labels else "Drawing"

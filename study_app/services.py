@@ -1,0 +1,51 @@
+"""What every page works with, opened once per process: the study, the store, pictures, models' door, jobs."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import streamlit as st
+
+from pipeline.client import PipelineClient
+from study_app.jobs import JobRunner
+from study_app.models import KnownModels
+from study_app.study.definition import Study, load_study
+from study_app.study.media import MediaStore
+from study_app.study.state import RunKind
+from study_app.study.store import Store
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Services:
+    study: Study
+    run_kind: RunKind
+    database: Path
+    store: Store
+    media: MediaStore
+    client: PipelineClient
+    models: KnownModels
+    runner: JobRunner
+
+
+@st.cache_resource(show_spinner=False)
+def services() -> Services:
+    """Opened by the first visit after a start; unfinished jobs go on from there.
+
+    Environment: see `study_app.__main__`, which sets it. Raises DefinitionError or CannotOpen, which
+    `python -m study_app serve` has ruled out before it starts the app.
+    """
+    study = load_study(os.environ.get("SKINGEN_STUDY", str(ROOT / "questionnaires" / "skingen.yaml")))
+    database = Path(os.environ.get("SKINGEN_DB", str(ROOT / "data" / "study.db")))
+    store = Store.open(database)
+    store.register(study)
+    media = MediaStore(os.environ.get("SKINGEN_MEDIA", str(database.parent / "media")), store)
+    client = PipelineClient.from_environment()
+    runner = JobRunner(store, media, client)
+    runner.resume()
+    kind = cast(RunKind, os.environ.get("SKINGEN_RUN_KIND", "pilot"))
+    return Services(study, kind, database, store, media, client, KnownModels(client), runner)
