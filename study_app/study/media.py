@@ -14,6 +14,12 @@ PNG = b"\x89PNG\r\n\x1a\n"
 SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 
 
+def folder_of(database: str | Path) -> Path:
+    """data/study.db -> data/study.media. One folder per database: a withdrawal erases the pictures that
+    nobody in its database owns, and must not reach those of another study beside it."""
+    return Path(database).with_suffix(".media")
+
+
 class MediaStore:
     """``put`` and ``get`` make it a `pipeline.types.ImageStore`; pages use ``keep`` and ``read``."""
 

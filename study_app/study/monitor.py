@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from study_app.study import flow
 from study_app.study.allocation import Sequence, sequences
@@ -33,6 +34,10 @@ class Counts:
     at_step: Mapping[str, int]
     """Step key of those active now -> how many."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**self.__dict__, "per_sequence": dict(self.per_sequence), "at_step": dict(self.at_step)}
+
 
 def sequence_load(
     conn: sqlite3.Connection, study: Study, run_kind: RunKind, now: datetime
@@ -48,6 +53,17 @@ def sequence_load(
     ).fetchall()
     found = {tuple(row[0].split(">")): (int(row[1]), int(row[2])) for row in rows}
     return {sequence: found.get(sequence, (0, 0)) for sequence in sequences(study)}
+
+
+def read_runs(conn: sqlite3.Connection) -> list[tuple[str, RunKind]]:
+    """(canonical definition, run kind) of every study with participants, in order of arrival. Of several
+    definitions of one study it is the one registered last."""
+    rows = conn.execute(
+        "SELECT o.run_kind, (SELECT source FROM definition d WHERE d.study = o.study "
+        "ORDER BY d.registered_at DESC, d.rowid DESC) AS source "
+        "FROM outcomes o GROUP BY o.study, o.run_kind ORDER BY min(o.participant)"
+    ).fetchall()
+    return [(row["source"], row["run_kind"]) for row in rows]
 
 
 def read_counts(conn: sqlite3.Connection, study: Study, run_kind: RunKind, now: datetime) -> Counts:

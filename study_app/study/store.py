@@ -30,7 +30,7 @@ from study_app.study.errors import CannotOpen, NotSaved, Refused, StoreError, Un
 from study_app.study.exposures import check_active, owns
 from study_app.study.job_log import JobLog
 from study_app.study.migrations import open_database
-from study_app.study.monitor import Counts, read_counts, sequence_load
+from study_app.study.monitor import Counts, read_counts, read_runs, sequence_load
 from study_app.study.researcher import ResearcherLogin
 from study_app.study.snapshots import participant_row, read_state
 from study_app.study.state import ParticipantState, RunKind, Value
@@ -280,6 +280,11 @@ class Store:
     def counts(self, study: Study, run_kind: RunKind) -> Counts:
         with self.database.read() as conn:
             return read_counts(conn, study, run_kind, self.database.clock())
+
+    def runs(self) -> tuple[tuple[Study, RunKind], ...]:
+        """Every study (as last registered) and run kind with participants, in order of arrival."""
+        with self.database.read() as conn:
+            return tuple((_parsed(source), run_kind) for source, run_kind in read_runs(conn))
 
     def meta(self, key: str) -> str | None:
         """``meta('simulated')`` is "1" in a database of simulated participants."""

@@ -63,4 +63,16 @@ VIEWS: dict[str, str] = {
                 WHERE s.participant = p.participant AND s.step LIKE 'rating:%') AS periods_finished,
                p.completed_at, o.outcome, p.exclusion_reason, p.withdrawn_at
         FROM outcomes o JOIN participant p ON p.participant = o.participant""",
+    "comments": """
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, a.value AS comment, a.answered_at
+        FROM newest_answers a
+        JOIN outcomes o ON o.participant = a.participant
+        JOIN definition d ON d.hash = o.definition_hash AND a.item = d.source ->> '$.comments.id'
+        WHERE a.value <> ''""",
+    "conversations": """
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, t.period, e.condition,
+               t.role, t.text, t.at
+        FROM turn t
+        JOIN outcomes o ON o.participant = t.participant
+        JOIN exposure e ON e.participant = t.participant AND e.period = t.period""",
 }

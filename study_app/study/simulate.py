@@ -1,0 +1,190 @@
+"""Simulated participants with a known effect, to try a study and its analysis before people come.
+
+They take the way of people: the same flow tells them their step, the same store allocates them and takes
+their answers, one by one, several at a time. Only the pipeline is left out: their explanations say
+"simulated", in the text and in the manifest, and so does the database (``meta``).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from PIL import Image
+
+from pipeline.types import (
+    Diagnosis,
+    DiagnosisMade,
+    Event,
+    Explained,
+    ExplainRequest,
+    Manifest,
+    TextDelta,
+    event_to_json,
+    request_to_json,
+)
+from study_app.study import flow, visit
+from study_app.study.allocation import image_seed
+from study_app.study.definition import Item, Study
+from study_app.study.media import MediaStore
+from study_app.study.store import Store
+
+AT_ONCE = 5
+"""How many simulated participants take part at the same time."""
+PERSON_SD, NOISE_SD = 0.6, 0.8
+"""Standard deviations, in scale points, between people and within a person's answers."""
+EFFECT = re.compile(r"(?P<item>\w+):(?P<condition>\w+)=(?P<size>[+-]?\d+(\.\d+)?)\Z")
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Ratings of ``item`` under ``condition`` are ``size`` scale points higher, before rounding."""
+
+    item: str
+    condition: str
+    size: float
+
+
+def parse_effect(text: str, study: Study) -> Effect:
+    """ "trust:generated=+0.6" -> Effect. Raises ValueError with what is allowed."""
+    match = EFFECT.match(text)
+    if match is None:
+        raise ValueError(f"effect '{text}': write ITEM:CONDITION=SIZE, for instance trust:generated=+0.6")
+    items = [item.id for item in study.repeated_items]
+    conditions = [condition.key for condition in study.conditions]
+    if match["item"] not in items:
+        raise ValueError(f"effect '{text}': items rated per condition are {', '.join(items)}")
+    if match["condition"] not in conditions:
+        raise ValueError(f"effect '{text}': conditions are {', '.join(conditions)}")
+    return Effect(match["item"], match["condition"], float(match["size"]))
+
+
+def simulate(
+    study: Study,
+    store: Store,
+    media: MediaStore,
+    n: int,
+    effects: Sequence[Effect] = (),
+    seed: int = 0,
+    on_finished: Callable[[int], None] = lambda finished: None,
+) -> None:
+    """Let ``n`` simulated participants complete the study, as a live run. The same seed gives the same
+    answers in an empty database. Raises Refused when people are in it."""
+    store.mark_simulated()
+    store.register(study)
+    order = random.Random(f"{study.id}|{seed}")
+    present: list[_Person] = []
+    arrived = finished = 0
+    while finished < n:
+        if arrived < n and len(present) < AT_ONCE:
+            arrived += 1
+            present.append(_Person(study, store, media, effects, f"{study.id}|{seed}|{arrived}"))
+        person = order.choice(present)
+        if person.take_step():
+            present.remove(person)
+            finished += 1
+            on_finished(finished)
+
+
+class _Person:
+    """One simulated participant: arrives when made, then takes one step at a time."""
+
+    def __init__(
+        self, study: Study, store: Store, media: MediaStore, effects: Sequence[Effect], seed: str
+    ) -> None:
+        self.study, self.store, self.media = study, store, media
+        self.effects = {(effect.item, effect.condition): effect.size for effect in effects}
+        self.random = random.Random(seed)
+        self.leaning = self.random.gauss(0, PERSON_SD)
+        state = store.participant_by_token(store.arrive(study, "live"))
+        assert state is not None
+        self.id = state.participant
+
+    def take_step(self) -> bool:
+        """Do what the step asks; True when the study is over for this participant."""
+        now = visit.current(self.store, self.id)
+        match now.step:
+            case flow.Consent():
+                self.store.record_consent(self.id, agreed=True)
+            case flow.Demographics():
+                for question in self.study.demographics:
+                    self._answer(question.id, self.random.choice(question.options).value)
+                self.store.finish_step(self.id, now.step.key)
+            case flow.Photo(period):
+                self.store.start_exposure(self.id, period, self._photo(), known_label=None)
+            case flow.Conversation(period):
+                self._converse(now.state.sequence[period - 1], now.state.exposures[period].photo, period)
+            case flow.Rating(period):
+                for item in self.study.repeated_items:
+                    self._rate(item, now.state.sequence[period - 1], period)
+                self.store.finish_step(self.id, now.step.key)
+            case flow.FinalItems():
+                for item in self.study.final_items:
+                    self._rate(item, None, None)
+                self.store.finish_step(self.id, now.step.key)
+            case flow.Comments():
+                self.store.finish_step(self.id, now.step.key)
+            case _:
+                return True
+        return False
+
+    def _rate(self, item: Item, condition: str | None, period: int | None) -> None:
+        """A normal variable around the upper middle of the scale, rounded to a point of it."""
+        points = self.study.scale_of(item).points
+        middle = points[0] + 0.6 * (points[-1] - points[0])
+        effect = self.effects.get((item.id, condition or ""), 0.0)
+        felt = middle + self.leaning + effect + self.random.gauss(0, NOISE_SD)
+        self._answer(item.id, min(max(round(felt), points[0]), points[-1]), period)
+
+    def _answer(self, name: str, value: int | str, period: int | None = None) -> None:
+        self.store.save_answer(self.id, name, value, period, duration_s=self.random.lognormvariate(1.5, 0.5))
+
+    def _photo(self) -> str:
+        colour = tuple(self.random.randrange(256) for _ in range(3))
+        picture = io.BytesIO()
+        Image.new("RGB", (8, 8), colour).save(picture, "PNG")
+        return self.media.keep(self.id, picture.getvalue())
+
+    def _converse(self, condition: str, photo: str, period: int) -> None:
+        """Ask once and take a made-up answer, stored like a real one."""
+        jobs = self.store.jobs
+        request = ExplainRequest(
+            key=jobs.next_key(self.id, period),
+            condition=self.study.condition(condition).explainer,
+            photo=photo,
+            seed=image_seed(self.study, self.id, period),
+        )
+        diagnosis = Diagnosis(None, (), 0.0, 0.0)
+        manifest = _simulated_manifest(request, diagnosis)
+        text = "Simulated answer."
+        events: tuple[Event, ...] = (DiagnosisMade(diagnosis), TextDelta(text), Explained(manifest))
+        jobs.start(request.key, self.id, period, request_to_json(request), request.question)
+        jobs.append_events(request.key, [(n, event_to_json(event)) for n, event in enumerate(events, 1)])
+        jobs.finish(request.key, text, json.dumps(asdict(diagnosis)), json.dumps(asdict(manifest)))
+        self.store.finish_exposure(self.id, period)
+
+
+def _simulated_manifest(request: ExplainRequest, diagnosis: Diagnosis) -> Manifest:
+    return Manifest(
+        key=request.key,
+        condition=request.condition,
+        profile="simulated",
+        photo=request.photo,
+        question=request.question,
+        seed=request.seed,
+        models={},
+        prompts={},
+        adapters=(),
+        settings={"simulated": True},
+        diagnosis=diagnosis,
+        caption=None,
+        cases=(),
+        images=(),
+        latency_s={},
+        fallbacks=(),
+        versions={},
+    )
