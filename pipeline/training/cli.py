@@ -12,6 +12,7 @@ app = typer.Typer(no_args_is_help=True, help="Train the embedded models on phant
 PARTS: dict[str, str] = {
     "vae": "The VAE of the embedded Stable Diffusion.",
     "clip": "CLIP text and vision encoders (generation, retrieval, IP-Adapter).",
+    "skingpt": "SkinGPT and its captioner: ViT, LLaMA, Q-Former, then the two steps.",
 }
 """In the order in which they must be trained."""
 

@@ -1,0 +1,265 @@
+"""The embedded SkinGPT: LLaMA behind a projection behind a Q-Former behind a ViT, and its captioner.
+
+Four stages, each resumable. First the parts that SkinGPT-4 takes ready-made: the ViT (conditions, skin
+types, concepts), the language model (dialogues in which words stand where the picture will be), and the
+Q-Former. Then SkinGPT-4's own two steps, in which only the projection is trained: step 1 on concepts gives the
+captioner, step 2 on diagnosis notes gives SkinGPT (Zhou et al. 2024, "two-step training").
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import (
+    Blip2Config,
+    Blip2ForConditionalGeneration,
+    Blip2Processor,
+    BlipImageProcessorPil,
+    LlamaConfig,
+    PreTrainedTokenizerFast,
+)
+
+from pipeline.phantom import LABELS
+from pipeline.phantom.words import PHRASES, TONES, caption_of
+from pipeline.profile import Knowledge, load_knowledge
+from pipeline.prompting import IMAGE, SEPARATOR, conversation, image_slot
+from pipeline.training.augment import cropped, lit, turned
+from pipeline.training.data import CONCEPTS, SIZE, Phantoms, phantoms
+from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
+from pipeline.training.notes import QUESTIONS, Facts, answer, dialogue
+
+CAPTION_PROMPT = "A photo of"
+"""BLIP-2's captioning prompt."""
+
+SPECIAL = ("<pad>", "<s>", "</s>", SEPARATOR, "<Img>", "</Img>", IMAGE)
+IGNORED = -100
+
+
+def knowledge() -> dict[str, Knowledge]:
+    return {k.label: k for k in load_knowledge(PACK / "labels.yaml")}
+
+
+def tokenizer(vocabulary: int) -> PreTrainedTokenizerFast:
+    """Byte-level BPE over all questions and answers; the prompt's markers are single tokens."""
+    corpus = [w for wordings in QUESTIONS.values() for w in wordings]
+    for label, about in knowledge().items():
+        for tone in TONES:
+            facts = Facts(label, tone, tuple(PHRASES[c] for c in about.concepts))
+            corpus += [f" {answer(kind, facts, about, other)}" for kind in QUESTIONS for other in about.look_alikes]
+    corpus += [f" {caption_of(t, (c,))}" for t in range(1, 7) for c in PHRASES] * 3
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    bpe.train_from_iterator(
+        corpus,
+        trainers.BpeTrainer(
+            vocab_size=vocabulary,
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            special_tokens=[AddedToken(t, special=True, normalized=False) for t in SPECIAL],
+            show_progress=False,
+        ),
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe, pad_token="<pad>", bos_token="<s>", eos_token="</s>", padding_side="right"
+    )
+
+
+def build(settings: dict[str, Any], words: PreTrainedTokenizerFast) -> Blip2ForConditionalGeneration:
+    eyes, wide, deep = settings["vision_width"], settings["language_width"], settings["language_layers"]
+    vision = {
+        "hidden_size": eyes, "intermediate_size": eyes * 4, "num_hidden_layers": settings["vision_layers"],
+        "num_attention_heads": 4, "image_size": SIZE, "patch_size": 8, "initializer_range": 0.02,
+    }  # fmt: skip
+    qformer = {
+        "hidden_size": eyes, "intermediate_size": eyes * 3, "num_hidden_layers": 2, "num_attention_heads": 4,
+        "cross_attention_frequency": 1, "encoder_hidden_size": eyes, "vocab_size": 8,
+        "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+    }  # fmt: skip
+    text = LlamaConfig(
+        vocab_size=len(words), hidden_size=wide, intermediate_size=int(wide * 2.7), num_hidden_layers=deep,
+        num_attention_heads=wide // 32, max_position_embeddings=1024,
+        pad_token_id=words.pad_token_id, bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id,
+    )  # fmt: skip
+    return Blip2ForConditionalGeneration(
+        Blip2Config(
+            vision_config=vision, qformer_config=qformer, text_config=text.to_dict(),
+            num_query_tokens=settings["queries"], image_token_index=words.convert_tokens_to_ids(IMAGE),
+        )  # fmt: skip
+    )
+
+
+def facts_of(data: Phantoms, i: int) -> Facts:
+    shown = tuple(PHRASES[c] for c, there in zip(CONCEPTS, data.concepts[i], strict=True) if there)
+    return Facts(data.name(i), TONES[int(data.skin_types[i]) - 1], shown)
+
+
+class Writer:
+    """Makes batches of tokens from facts: questions are read, answers are learned."""
+
+    def __init__(self, words: PreTrainedTokenizerFast, queries: int) -> None:
+        self.words, self.queries, self.known = words, queries, knowledge()
+
+    def slot_words(self, facts: Facts, rng: random.Random) -> list[int]:
+        """Words in place of the picture: tone and concepts in any order, at times the name."""
+        parts = [facts.tone, *facts.phrases] if facts.label else [facts.tone, "clear"]
+        if facts.label and rng.random() < 0.3:
+            parts.append(facts.label)
+        rng.shuffle(parts)
+        ids = self.words("".join(f" {p}" for p in parts)).input_ids[: self.queries]
+        return ids + [self.words.pad_token_id] * (self.queries - len(ids))
+
+    def chat(self, rng: random.Random, facts: Facts, caption: str, captions: float, turns: int) -> list[tuple[str, str]]:
+        if rng.random() < captions:
+            return [(CAPTION_PROMPT, caption)]
+        return dialogue(rng, facts, self.known, turns)
+
+    def tokens(self, chat: list[tuple[str, str]], slot: list[int] | None) -> tuple[list[int], list[int]]:
+        """Token ids and targets of a chat; ``slot`` replaces the picture by words."""
+        ids, targets = [self.words.bos_token_id], [IGNORED]
+        for i, (asked, said) in enumerate(chat):
+            prompt = conversation(image_slot(self.queries) if i == 0 else "", [], asked)
+            prompt = prompt if i == 0 else prompt.removeprefix(SEPARATOR).replace("Human:  ", "Human: ")
+            read = self.words(prompt).input_ids
+            learn = self.words(f" {said}{SEPARATOR}").input_ids
+            ids += read + learn
+            targets += [IGNORED] * len(read) + learn
+        if slot is not None:
+            picture = self.words.convert_tokens_to_ids(IMAGE)
+            spare = iter(slot)
+            ids = [next(spare) if t == picture else t for t in ids]
+        return ids, targets
+
+    def batch(self, rows: list[tuple[list[int], list[int]]]) -> dict[str, Tensor]:
+        longest = max(len(ids) for ids, _ in rows)
+        pad = self.words.pad_token_id
+        return {
+            "input_ids": torch.tensor([ids + [pad] * (longest - len(ids)) for ids, _ in rows]),
+            "attention_mask": torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids, _ in rows]),
+            "labels": torch.tensor([t + [IGNORED] * (longest - len(t)) for _, t in rows]),
+        }
+
+
+def train_vision(model: Blip2ForConditionalGeneration, data: Phantoms, settings: dict[str, Any], steps: int) -> None:
+    """ViT with heads for condition, skin type and concepts; the heads are dropped."""
+    eyes = settings["vision_width"]
+    heads = nn.ModuleDict(
+        {"condition": nn.Linear(eyes, len(LABELS) + 1), "tone": nn.Linear(eyes, 6), "concepts": nn.Linear(eyes, len(CONCEPTS))}
+    )
+    seeing = nn.ModuleDict({"vit": model.vision_model, "heads": heads})
+
+    def step_loss(step: int, generator: torch.Generator) -> Tensor:
+        rows = pick(generator, len(data), settings["vision_batch"])
+        x = lit(cropped(turned(pixels(data.images[rows]), generator), generator, 0.8), generator)
+        seen = model.vision_model(x).pooler_output
+        return (
+            F.cross_entropy(heads["condition"](seen), torch.as_tensor(data.labels[rows]) % (len(LABELS) + 1))
+            + F.cross_entropy(heads["tone"](seen), torch.as_tensor(data.skin_types[rows]) - 1)
+            + 3 * F.binary_cross_entropy_with_logits(heads["concepts"](seen), torch.as_tensor(data.concepts[rows]).float())
+        )
+
+    train("skingpt-vision", seeing, step_loss, Schedule(steps, 0.001, save_every=300))
+    with torch.no_grad():
+        unseen = phantoms("validate", 252)
+        seen = model.vision_model(pixels(unseen.images)).pooler_output
+        right = (heads["condition"](seen).argmax(1) == torch.as_tensor(unseen.labels)).float().mean()
+        tone = (heads["tone"](seen).argmax(1) == torch.as_tensor(unseen.skin_types) - 1).float().mean()
+    print(f"skingpt-vision: condition {right:.1%}, skin type {tone:.1%} on unseen phantoms")
+
+
+def train_language(model: Blip2ForConditionalGeneration, writer: Writer, data: Phantoms, settings: dict[str, Any], steps: int) -> None:
+    """The language model alone: the picture's place holds words."""
+
+    def step_loss(step: int, generator: torch.Generator) -> Tensor:
+        rng = random.Random(step)
+        turns = rng.choice([1, 2, 3, 4])
+        rows = []
+        for i in pick(generator, len(data), settings["language_batch"] // turns + 4):
+            facts = facts_of(data, i)
+            chat = writer.chat(rng, facts, data.captions[i], 0.15, turns)
+            rows.append(writer.tokens(chat, writer.slot_words(facts, rng)))
+        return model.language_model(**writer.batch(rows)).loss
+
+    train("skingpt-language", model.language_model, step_loss, Schedule(steps, 0.0015, save_every=200))
+
+
+def train_bridge(
+    part: str, model: Blip2ForConditionalGeneration, writer: Writer, data: Phantoms, steps: int, captions: float, lr: float
+) -> None:
+    """Whatever of the bridge has ``requires_grad``, on pictures; ``captions`` is their share of the batch."""
+    model.vision_model.eval()
+
+    def step_loss(step: int, generator: torch.Generator) -> Tensor:
+        rng = random.Random(step)
+        rows = pick(generator, len(data), 32)
+        x = lit(turned(pixels(data.images[rows]), generator), generator)
+        turns = rng.choice([1, 1, 2])
+        chats = [writer.chat(rng, facts_of(data, i), data.captions[i], captions, turns) for i in rows]
+        return model(pixel_values=x, **writer.batch([writer.tokens(c, None) for c in chats])).loss
+
+    bridge = nn.ModuleDict({"qformer": model.qformer, "projection": model.language_projection})
+    bridge.register_parameter("query_tokens", model.query_tokens)
+    train(part, bridge, step_loss, Schedule(steps, lr, warmup=20, save_every=100))
+
+
+def only(model: Blip2ForConditionalGeneration, *names: str) -> None:
+    """Freeze all but the parameters whose names start with one of ``names``."""
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith(names))
+
+
+@torch.no_grad()
+def fit_novelty(model: Blip2ForConditionalGeneration, data: Phantoms) -> dict[str, Tensor]:
+    """Class means and shared covariance of the ViT's pooled feature, for the Mahalanobis distance.
+
+    Lee et al. 2018, "A simple unified framework for detecting out-of-distribution samples". The threshold is
+    the 98th percentile on phantoms that no training used.
+    """
+    features = torch.cat([model.vision_model(pixels(data.images[i : i + 64])).pooler_output for i in range(0, 6000, 64)])
+    labels = torch.as_tensor(data.labels[: len(features)]) % (len(LABELS) + 1)
+    means = torch.stack([features[labels == k].mean(0) for k in range(len(LABELS) + 1)])
+    spread = (features - means[labels]).T @ (features - means[labels]) / len(features)
+    precision = torch.linalg.inv(spread + 1e-3 * spread.diagonal().mean() * torch.eye(len(spread)))
+    unseen = phantoms("validate", 504)
+    seen = model.vision_model(pixels(unseen.images)).pooler_output
+    gap = seen[:, None] - means[None]
+    distance = torch.einsum("nkd,de,nke->nk", gap, precision, gap).min(1).values.sqrt()
+    return {"means": means, "precision": precision, "threshold": distance.quantile(0.98).reshape(1)}
+
+
+def save(model: Blip2ForConditionalGeneration, words: PreTrainedTokenizerFast, queries: int, folder: Path) -> None:
+    model.half().save_pretrained(folder)
+    size = {"height": SIZE, "width": SIZE}
+    half = [0.5, 0.5, 0.5]
+    eye = BlipImageProcessorPil(size=size, image_mean=half, image_std=half)
+    Blip2Processor(eye, words, num_query_tokens=None).save_pretrained(folder)
+    model.float()
+
+
+def run(steps: int | None = None) -> None:
+    """All stages; writes ``captioner/`` (after step 1) and ``skingpt/`` (after step 2)."""
+    settings = recipe("skingpt")
+    torch.manual_seed(settings["seed"])
+    data = phantoms("train", settings["phantoms"], clear=0.05)
+    words = tokenizer(settings["vocabulary"])
+    model = build(settings, words)
+    writer = Writer(words, settings["queries"])
+    long = {k: steps or settings["steps"][k] for k in settings["steps"]}
+    train_vision(model, data, settings, long["vision"])
+    novelty = fit_novelty(model, data)
+    train_language(model, writer, data, settings, long["language"])
+    only(model, "qformer", "query_tokens", "language_projection")
+    train_bridge("skingpt-qformer", model, writer, data, long["qformer"], 0.4, 0.001)
+    only(model, "language_projection")
+    train_bridge("skingpt-step1", model, writer, data, long["step1"], 1.0, 0.0003)
+    save(model, words, settings["queries"], PACK / "captioner")
+    train_bridge("skingpt-step2", model, writer, data, long["step2"], 0.0, 0.0003)
+    save(model, words, settings["queries"], PACK / "skingpt")
+    save_file({k: v.contiguous() for k, v in novelty.items()}, PACK / "skingpt" / "novelty.safetensors")
+    print(f"skingpt: written; checkpoints in {WORK}")

@@ -1,0 +1,169 @@
+"""The UNet of the embedded Stable Diffusion: nine channels, for inpainting (the paper's "SD Inpaint").
+
+Channels: 4 of noisy latents, 1 of mask, 4 of the masked photo's latents, as in Stable Diffusion Inpainting. What
+is masked covers the lesion with a margin: the model draws the condition and continues the skin around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, DDPMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import CLIPModel, CLIPTokenizer
+
+from pipeline.training.augment import turned
+from pipeline.training.data import Phantoms, phantoms
+from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
+from pipeline.training.text import PROMPT
+
+STABLE_DIFFUSION = PACK / "stable-diffusion"
+
+
+def scheduler() -> DDPMScheduler:
+    return DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, prediction_type="v_prediction")
+
+
+def build(settings: dict[str, Any], words_width: int) -> UNet2DConditionModel:
+    channels = settings["channels"]
+    return UNet2DConditionModel(
+        sample_size=24,
+        in_channels=9,
+        out_channels=4,
+        block_out_channels=channels,
+        layers_per_block=1,
+        down_block_types=["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+        up_block_types=["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+        cross_attention_dim=words_width,
+        attention_head_dim=[c // 32 for c in channels],
+        norm_num_groups=16,
+    )
+
+
+def load_vae() -> AutoencoderKL:
+    return AutoencoderKL.from_pretrained(STABLE_DIFFUSION / "vae", torch_dtype=torch.float32).eval().requires_grad_(False)
+
+
+def load_clip() -> tuple[CLIPModel, CLIPTokenizer]:
+    model = CLIPModel.from_pretrained(PACK / "clip", dtype=torch.float32).eval().requires_grad_(False)
+    return model, CLIPTokenizer.from_pretrained(PACK / "clip")
+
+
+def painted_area(lesions: Tensor, generator: torch.Generator, whole: float) -> Tensor:
+    """(B, H, W) bool lesions -> (B, 1, H, W) float: the area to paint, always more than the lesions.
+
+    The lesions' smooth dilation by a random margin, or the ellipse around them, or the ``whole`` picture (then
+    the model draws from words alone).
+    """
+    size = lesions.shape[-1]
+    out = torch.empty(len(lesions), 1, size, size)
+    axis = torch.arange(size).float()
+    for i, lesion in enumerate(lesions):
+        way = float(torch.rand(1, generator=generator))
+        margin = int(torch.randint(4, 15, (1,), generator=generator))
+        rows, cols = (lesion.any(d).nonzero().flatten().float() for d in (1, 0))
+        if way < whole or len(rows) == 0:
+            out[i] = 1
+        elif way < whole + 0.45:
+            soft = F.avg_pool2d(lesion[None, None].float(), 2 * margin + 1, 1, margin)
+            out[i] = (soft[0] > 0.02).float()
+        else:
+            cy, cx = (rows[0] + rows[-1]) / 2, (cols[0] + cols[-1]) / 2
+            ry, rx = ((v[-1] - v[0]) / 2 * 1.25 + margin for v in (rows, cols))
+            out[i] = ((((axis[:, None] - cy) / ry) ** 2 + ((axis[None] - cx) / rx) ** 2) < 1).float()
+    return out
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What the UNet, its LoRA and the IP-Adapter are all trained against."""
+
+    vae: AutoencoderKL
+    clip: CLIPModel
+    tokenizer: CLIPTokenizer
+    noise: DDPMScheduler
+
+    @classmethod
+    def load(cls) -> Frozen:
+        return cls(load_vae(), *load_clip(), scheduler())
+
+    def latents(self, x: Tensor) -> Tensor:
+        return self.vae.encode(x).latent_dist.mean * self.vae.config.scaling_factor
+
+    def words(self, prompts: list[str]) -> Tensor:
+        tokens = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt")
+        return self.clip.text_model(tokens.input_ids).last_hidden_state
+
+
+@torch.no_grad()
+def encode_all(data: Phantoms, frozen: Frozen, name: str) -> Tensor:
+    """Latents of all pictures, (n, 4, 24, 24) float16, kept in ``.cache/training``."""
+    path = WORK / f"latents-{name}.pt"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = [frozen.latents(pixels(data.images[i : i + 64])).half() for i in range(0, len(data), 64)]
+        torch.save(torch.cat(rows), path)
+    return torch.load(path, weights_only=True, mmap=True)
+
+
+def prompts_of(data: Phantoms, rows: list[int], generator: torch.Generator, silent: float = 0.1) -> list[str]:
+    """Label and caption; at times the label alone, at times nothing (for guidance)."""
+    out = []
+    for i, dice in zip(rows, torch.rand(len(rows), generator=generator).tolist(), strict=True):
+        label = data.name(i)
+        full = PROMPT.format(label=label, caption=data.captions[i]) if label else data.captions[i]
+        out.append("" if dice < silent else (label or full) if dice < silent + 0.1 else full)
+    return out
+
+
+def example(data: Phantoms, latents: Tensor, rows: list[int], frozen: Frozen, generator: torch.Generator, whole: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Nine-channel input, the v-prediction target, and the timesteps, for phantoms ``rows``."""
+    x0 = latents[rows].float()
+    images = pixels(data.images[rows])
+    area = painted_area(torch.as_tensor(data.masks[rows]), generator, whole)
+    with torch.no_grad():
+        masked = frozen.latents(images * (area < 0.5))
+    together = turned(torch.cat([x0, masked, F.interpolate(area, (24, 24))], 1), generator)
+    x0, masked, area = together[:, :4], together[:, 4:8], together[:, 8:]
+    noise = torch.randn(x0.shape, generator=generator)
+    times = torch.randint(0, 1000, (len(rows),), generator=generator)
+    noisy = frozen.noise.add_noise(x0, noise, times)
+    return torch.cat([noisy, area, masked], 1), frozen.noise.get_velocity(x0, noise, times), times
+
+
+def run(steps: int | None = None) -> None:
+    """Train and write ``stable-diffusion/`` (UNet, text encoder, tokenizer, scheduler, model_index.json)."""
+    settings = recipe("unet")
+    torch.manual_seed(settings["seed"])
+    data = phantoms("train", settings["phantoms"], clear=0.05)
+    frozen = Frozen.load()
+    latents = encode_all(data, frozen, "train")
+    unet = build(settings, frozen.clip.config.text_config.hidden_size)
+
+    def step_loss(step: int, generator: torch.Generator) -> Tensor:
+        rows = pick(generator, len(data), settings["batch"])
+        inputs, target, times = example(data, latents, rows, frozen, generator, settings["whole"])
+        with torch.no_grad():
+            words = frozen.words(prompts_of(data, rows, generator))
+        return F.mse_loss(unet(inputs, times, words).sample.float(), target)
+
+    train("unet", unet, step_loss, Schedule(steps or settings["steps"], settings["lr"], save_every=200), average=True)
+    write(unet, frozen, STABLE_DIFFUSION)
+
+
+def write(unet: UNet2DConditionModel, frozen: Frozen, folder: Path) -> None:
+    """The folder `StableDiffusionInpaintPipeline.from_pretrained` reads."""
+    from diffusers import StableDiffusionInpaintPipeline
+
+    steps = DPMSolverMultistepScheduler.from_config(frozen.noise.config, algorithm_type="dpmsolver++", use_karras_sigmas=False)
+    pipe = StableDiffusionInpaintPipeline(
+        vae=frozen.vae, text_encoder=frozen.clip.text_model, tokenizer=frozen.tokenizer, unet=unet, scheduler=steps,
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    pipe.to(torch.float16).save_pretrained(folder)
+    unet.float()
+    frozen.vae.float()
