@@ -29,6 +29,8 @@ def checked_ratings(
     """
     for row in ratings.itertuples():
         where = row_name(source, row)
+        if row.participant is None:
+            raise InputError(f"{where}: no participant. Every rating names who gave it.")
         item = items.get(str(row.item))
         if item is None:
             raise InputError(f"{where}: unknown item. The study has {', '.join(items)}.")

@@ -16,6 +16,7 @@ import pandas as pd
 from analysis.errors import InputError
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
+META = ("key", "value")
 REQUIRED: dict[str, tuple[str, ...]] = {
     "ratings": ("study", "definition_hash", "run_kind", "participant", "condition", "item", "value"),
     "participants": ("study", "definition_hash", "run_kind", "participant", "outcome"),
@@ -52,8 +53,8 @@ class RawTables:
 def read_tables(path: Path) -> RawTables:
     """Read a study database, or a CSV of ratings with its siblings.
 
-    Beside ``X.csv``, the files participants.csv, items.csv, conditions.csv and flow.csv are read
-    where they exist. A database is opened read-only and read in one transaction.
+    Beside ``X.csv``, the files participants.csv, items.csv, conditions.csv, flow.csv and meta.csv
+    are read where they exist. A database is opened read-only and read in one transaction.
 
     Raises:
         InputError: no such file, not a study database, or a column is missing.
@@ -74,7 +75,7 @@ def _read_database(path: Path) -> RawTables:
             frames = {name: _read_view(connection, path, name) for name in REQUIRED}
             simulated = _is_simulated(connection)
     except sqlite3.Error as error:
-        raise InputError(f"{path}: SQLite cannot read it ({error}). Restore it from a backup.") from error
+        raise InputError(f"{path}: SQLite cannot read it ({error}). Try a backup.") from error
     return RawTables(source=path, simulated=simulated, **frames)
 
 
@@ -93,7 +94,11 @@ def _is_simulated(connection: sqlite3.Connection) -> bool:
     if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
         return False
     row = connection.execute("SELECT value FROM meta WHERE key = 'simulated'").fetchone()
-    return row is not None and str(row[0]).strip().lower() not in ("", "0", "false", "no")
+    return row is not None and _is_set(row[0])
+
+
+def _is_set(mark: object) -> bool:
+    return str(mark or "").strip().lower() not in ("", "0", "false", "no")
 
 
 def _read_csv_folder(path: Path) -> RawTables:
@@ -103,7 +108,9 @@ def _read_csv_folder(path: Path) -> RawTables:
         for name, file in siblings.items()
     }
     ratings = _read_csv(path, "ratings")
-    simulated = "simulated" in ratings.columns and bool(ratings["simulated"].isin(["1", "true"]).any())
+    meta = path.with_name("meta.csv")
+    marks = _read_csv(meta, "meta") if meta.is_file() else pd.DataFrame(columns=["key", "value"])
+    simulated = any(_is_set(value) for value in marks["value"][marks["key"] == "simulated"])
     return RawTables(source=path, ratings=ratings, simulated=simulated, **frames)
 
 
@@ -125,10 +132,11 @@ def _cells(column: pd.Series) -> pd.Series:
 
 
 def _require(frame: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
-    missing = [column for column in REQUIRED[name] if column not in frame.columns]
+    required = REQUIRED.get(name, META)
+    missing = [column for column in required if column not in frame.columns]
     if missing:
         raise InputError(
             f"{where}: missing column {', '.join(missing)}. "
-            f"It has {', '.join(map(str, frame.columns))}; {name} needs {', '.join(REQUIRED[name])}."
+            f"It has {', '.join(map(str, frame.columns))}; {name} needs {', '.join(required)}."
         )
     return frame

@@ -199,13 +199,23 @@ def test_a_six_in_a_csv_names_the_line_of_the_file(tmp_path: Path) -> None:
 def test_a_csv_with_its_siblings_equals_the_database(tmp_path: Path, database: Path) -> None:
     book = answered(6)
     book.person("P0101", "withdrawn")
-    from_csv = load(as_csv(book, tmp_path, ("ratings", "participants", "items", "conditions", "flow")))
+    book.meta.append({"key": "simulated", "value": "1"})
+    from_csv = load(as_csv(book, tmp_path, tuple(COLUMNS)))
     from_database = load(book.write(database))
     pd.testing.assert_frame_equal(from_csv.ratings, from_database.ratings)
     assert list(from_csv.participants["demographics"]) == list(from_database.participants["demographics"])
-    for name in ("study", "definitions", "items", "conditions", "flow", "left_out", "last_answer"):
+    assert from_csv.simulated
+    compared = "study simulated definitions items conditions flow left_out last_answer"
+    for name in compared.split():
         assert getattr(from_csv, name) == getattr(from_database, name)
     assert from_csv.definitions == (HASH,)
+
+
+def test_a_rating_of_nobody(tmp_path: Path) -> None:
+    book = answered(2)
+    book.ratings[1]["participant"] = None
+    with pytest.raises(InputError, match=r"ratings row 3 .*no participant"):
+        load(as_csv(book, tmp_path, ("ratings",)))
 
 
 def test_participants_called_na_and_007_keep_their_names(tmp_path: Path) -> None:

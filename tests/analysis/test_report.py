@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
@@ -132,6 +133,12 @@ def test_svg_is_the_same_in_another_process(database: Path, report: Path) -> Non
     run = subprocess.run([sys.executable, "-c", code, str(database)], capture_output=True, check=True)
     assert run.stdout == (report / "figure9.svg").read_bytes()
     assert b"<dc:date>" not in run.stdout
+
+
+def test_threads_draw_the_same_figure(summary: Summary, report: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda _: summary.figure9("light", "svg"), range(4)))
+    assert set(drawn) == {(report / "figure9.svg").read_bytes()}
 
 
 class Page(HTMLParser):
