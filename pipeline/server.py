@@ -19,15 +19,12 @@ import contextlib
 import dataclasses
 import hashlib
 import hmac
-import json
 import logging
 import re
-import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -243,30 +240,3 @@ def make_app(
         middleware=[Middleware(BearerToken, token=token)],
         exception_handlers={HTTPException: _refused, Exception: _broke},
     )
-
-
-def serve_app(
-    app: ASGIApp,
-    host: str,
-    port: int,
-    on_open: Callable[[str, int], None],
-    stopper: Callable[[Callable[[], None]], None] = lambda stop: None,
-) -> None:
-    """Serve until a signal comes. ``on_open(url, port)`` is called when the port accepts connections;
-    ``stopper`` receives a function that stops the server from any thread. Raises OSError: port taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family)
-    config = uvicorn.Config(
-        app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off"
-    )
-    server = uvicorn.Server(config)
-    stopper(lambda: setattr(server, "should_exit", True))
-    port = listener.getsockname()[1]
-    shown = f"[{host}]" if family == socket.AF_INET6 else host
-    on_open(f"http://{shown}:{port}", port)
-    server.run(sockets=[listener])
-
-
-def ready_line(url: str, port: int, profile: ServedProfile) -> str:
-    """The one line on stdout by which whoever started the server learns where it is."""
-    return json.dumps({"url": url, "port": port, "profile": profile.name})

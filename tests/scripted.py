@@ -195,7 +195,6 @@ def scripted_server(
     queue.start()
 
     def stop() -> None:
-        explainer.release.set()
         server.should_exit = True
         thread.join(5)
         queue.stop()
