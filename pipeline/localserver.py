@@ -103,6 +103,7 @@ class LocalServer:
             stdout=subprocess.PIPE,
             text=True,
             env=self._environment(),
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the child
         )
         late = threading.Timer(OPEN_WITHIN_S, child.kill)
         late.daemon = True

@@ -108,6 +108,8 @@ class JobRunner:
     def _run(self, key: str) -> None:
         try:
             self._ask_until_over(key)
+        except NotSaved:
+            log.warning("Job %s stays open: the app stops and the database takes nothing", key)
         except Exception:
             reference = secrets.token_hex(4)
             log.exception("Job %s could not be run, reference %s", key, reference)
