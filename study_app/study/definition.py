@@ -215,7 +215,11 @@ _STUDY = TypeAdapter(Study)
 
 def load_study(path: str | Path) -> Study:
     """Read and check a study file. Raises DefinitionError with every mistake, or OSError."""
-    name, text = str(path), Path(path).read_text(encoding="utf-8")
+    name = str(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DefinitionError((f"{name}:1: not text in UTF-8: {error.reason}",)) from error
     document = read_yaml(name, text)
     data: Any = document.data
     problems = [Problem(loc, message) for loc, message in document.problems]

@@ -30,18 +30,14 @@ class Document:
 
 def read_yaml(name: str, text: str) -> Document:
     """Raises DefinitionError when ``text`` is no YAML at all; ``name`` is the file's, for the message."""
-    loader = yaml.SafeLoader(text)
     try:
-        node = loader.get_single_node()
-        reader = _Reader(loader)
-        data = None if node is None else reader.value(node, ())
+        reader = _Reader(yaml.SafeLoader(text))
+        data = reader.document()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise DefinitionError((f"{name}:{line}: not YAML: {error.problem}",)) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise DefinitionError((f"{name}:1: not YAML: {error}",)) from error
-    finally:
-        loader.dispose()
     return Document(data, reader.lines, tuple(reader.problems))
 
 
@@ -50,6 +46,11 @@ class _Reader:
         self.loader = loader
         self.lines: dict[Loc, int] = {}
         self.problems: list[tuple[Loc, str]] = []
+
+    def document(self) -> Any:
+        """The only document of the file; None when it is empty."""
+        node = self.loader.get_single_node()
+        return None if node is None else self.value(node, ())
 
     def value(self, node: yaml.Node, loc: Loc) -> Any:
         self.lines.setdefault(loc, node.start_mark.line + 1)

@@ -1,0 +1,70 @@
+"""Participants for tests, walked through the study by the store's own methods."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from PIL import Image
+
+from study_app.study import flow, visit
+from study_app.study.definition import Study
+from study_app.study.media import MediaStore
+from study_app.study.state import RunKind
+from study_app.study.store import Store
+
+REQUEST = json.dumps({"question": "What is it?"})
+MANIFEST = json.dumps({"profile": "test"})
+
+
+def png(colour: int = 0) -> bytes:
+    """A small picture; another colour is another picture."""
+    out = io.BytesIO()
+    Image.new("RGB", (4, 4), (colour % 256, colour // 256, 7)).save(out, "PNG")
+    return out.getvalue()
+
+
+def arrive(store: Store, study: Study, run_kind: RunKind = "live") -> str:
+    store.register(study)
+    state = store.participant_by_token(store.arrive(study, run_kind))
+    assert state is not None
+    return state.participant
+
+
+def ask(store: Store, participant: str, period: int, answer: str = "It may be acne.") -> str:
+    """One question, answered; the job's key."""
+    key = store.jobs.next_key(participant, period)
+    store.jobs.start(key, participant, period, REQUEST, "What is it?")
+    store.jobs.append_events(key, [(1, '{"type": "text_delta", "text": "It"}')])
+    store.jobs.finish(key, answer, json.dumps({"label": "acne vulgaris"}), MANIFEST)
+    return key
+
+
+def walk_to(
+    store: Store, media: MediaStore, participant: str, step_key: str, rating: int = 4, colour: int = 0
+) -> None:
+    """Take steps until the one named ``step_key`` is next, answering ``rating`` everywhere."""
+    while True:
+        now = visit.current(store, participant)
+        if now.step.key == step_key:
+            return
+        match now.step:
+            case flow.Consent():
+                store.record_consent(participant, agreed=True)
+            case flow.Photo(period):
+                store.start_exposure(participant, period, media.keep(participant, png(colour)), None)
+            case flow.Conversation(period):
+                ask(store, participant, period)
+                store.finish_exposure(participant, period)
+            case flow.Demographics() | flow.Rating() | flow.FinalItems() | flow.Comments():
+                _answer_all(store, now, rating)
+                store.finish_step(participant, now.step.key)
+            case _:
+                raise AssertionError(f"{participant} is at {now.step}, beyond {step_key}")
+
+
+def _answer_all(store: Store, now: visit.Visit, rating: int) -> None:
+    period = now.step.period if isinstance(now.step, flow.Rating) else None
+    options = {question.id: question.options[0].value for question in now.study.demographics}
+    for name in flow.missing(now.study, now.state, now.step):
+        store.save_answer(now.state.participant, name, options.get(name, rating), period)

@@ -1,0 +1,135 @@
+"""Opening: what is ours is brought up to date, whatever is not is left alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from study_app.study.database import Database
+from study_app.study.definition import Study
+from study_app.study.media import MediaStore
+from study_app.study.migrations import MIGRATIONS, open_database
+from study_app.study.store import CannotOpen, Store
+from tests.study_app.people import arrive, walk_to
+
+NEXT = (*MIGRATIONS, ("ALTER TABLE participant ADD COLUMN language TEXT", "CREATE TABLE site (name TEXT)"))
+BROKEN = (*MIGRATIONS, ("CREATE TABLE site (name TEXT)", "INSERT INTO nowhere VALUES (1)"))
+
+
+def counts(path: Path) -> dict[str, int]:
+    """Rows of every table and view."""
+    conn = sqlite3.connect(path)
+    names = [row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
+    found = {name: conn.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
+    conn.close()
+    return {name: n for name, n in found.items() if not name.startswith("sqlite_")}
+
+
+@pytest.fixture
+def filled(db: Path, study: Study) -> Path:
+    store = Store.open(db)
+    walk_to(store, MediaStore(db.parent / "media", store), arrive(store, study), "finished")
+    store.close()
+    return db
+
+
+def test_a_new_file_has_the_settings_that_keep_answers(store: Store) -> None:
+    with store.database.read() as conn:
+        settings = {
+            name: conn.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "user_version")
+        }
+    extra = 3
+    assert settings == {
+        "journal_mode": "delete",
+        "synchronous": extra,
+        "foreign_keys": 1,
+        "secure_delete": 1,
+        "user_version": len(MIGRATIONS),
+    }
+
+
+def test_opening_again_changes_nothing(filled: Path) -> None:
+    before = filled.read_bytes()
+    Store.open(filled).close()
+    assert filled.read_bytes() == before
+    assert [path.name for path in filled.parent.glob("*.db")] == ["study.db"]
+
+
+def test_an_older_schema_is_backed_up_and_brought_up_to_date(filled: Path) -> None:
+    before = counts(filled)
+    open_database(Database(filled), NEXT)
+    after = counts(filled)
+    assert after == {**before, "site": 0}
+    backup = filled.with_name("study.before-v2.db")
+    assert counts(backup) == before
+    open_database(Database(filled), NEXT)  # a second run is a no-op
+    assert counts(filled) == after
+    assert sorted(path.name for path in filled.parent.glob("*.db")) == ["study.before-v2.db", "study.db"]
+
+
+def test_a_migration_that_fails_leaves_the_old_schema(filled: Path) -> None:
+    before = counts(filled)
+    with pytest.raises(CannotOpen, match="nowhere"):
+        open_database(Database(filled), BROKEN)
+    assert counts(filled) == before
+    Store.open(filled).close()
+
+
+def test_a_newer_schema_is_refused_and_untouched(filled: Path) -> None:
+    open_database(Database(filled), NEXT)
+    before = filled.read_bytes()
+    with pytest.raises(CannotOpen, match="has schema 2, this version knows 1"):
+        Store.open(filled)
+    assert filled.read_bytes() == before
+
+
+def test_a_database_of_another_program_is_refused_and_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "cookies.db"
+    conn = sqlite3.connect(path)
+    conn.execute("CREATE TABLE cookies (name TEXT)")
+    conn.close()
+    before = path.read_bytes()
+    with pytest.raises(CannotOpen, match="another program"):
+        Store.open(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_untouched(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    path.write_text("These are my notes, and no database at all. " * 50)
+    before = path.read_bytes()
+    with pytest.raises(CannotOpen, match="not a database"):
+        Store.open(path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_database_is_refused_and_untouched(filled: Path) -> None:
+    content = bytearray(filled.read_bytes())
+    middle = len(content) // 2 // 4096 * 4096
+    content[middle : middle + 8192] = b"\xa5" * 8192
+    filled.write_bytes(content)
+    with pytest.raises(CannotOpen, match=r"damaged|malformed"):
+        Store.open(filled)
+    assert filled.read_bytes() == bytes(content)
+
+
+def test_a_folder_or_a_missing_right_is_told_plainly(tmp_path: Path) -> None:
+    (tmp_path / "folder.db").mkdir()
+    with pytest.raises(CannotOpen, match="cannot be opened"):
+        Store.open(tmp_path / "folder.db")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotOpen, match="cannot be opened"):
+        Store.open(tmp_path / "file" / "study.db")
+
+
+def test_two_who_open_a_new_database_at_once_make_one(db: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(lambda _: Store.open(db), range(8)))
+    assert len({store.meta("database_id") for store in stores}) == 1
+    for store in stores:
+        store.close()
