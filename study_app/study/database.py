@@ -117,8 +117,7 @@ class Database:
                 conn.backup(copy)
         finally:
             copy.close()
-        os.link(part, target)  # unlike a rename, refuses to replace a file that came in between
-        part.unlink()
+        os.replace(part, target)
 
     def close(self) -> None:
         """Close idle connections; those lent out are closed when they come back."""

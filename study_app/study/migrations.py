@@ -6,6 +6,7 @@ tables are singular (participant), the views plural (participants): programs out
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -156,10 +157,13 @@ def open_database(database: Database, migrations: Sequence[Sequence[str]] = MIGR
     except (sqlite3.DatabaseError, OSError) as error:
         raise CannotOpen(f"{path} cannot be opened as a database: {error}. {_advice(path)}") from error
     try:
+        if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+            raise CannotOpen(f"{path} or its folder is read-only. {_advice(path)}")
         version = _checked_version(conn, path, len(migrations))
         if 0 < version < len(migrations):
             database.backup(_backup_name(path, version))
-        _migrate(conn, migrations)
+        if version < len(migrations):
+            _migrate(conn, migrations)
     except (sqlite3.DatabaseError, NotSaved) as error:
         raise CannotOpen(f"{path} cannot be used: {error}. {_advice(path)}") from error
     finally:
@@ -197,7 +201,7 @@ def _backup_name(path: Path, version: int) -> Path:
 
 def _migrate(conn: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> None:
     """All steps in one transaction: after a kill in between, the file is as it was before."""
-    conn.execute("BEGIN IMMEDIATE")  # also finds out whether the file can be written
+    conn.execute("BEGIN IMMEDIATE")
     try:
         # Asked again: another process may have migrated while this one waited.
         version = int(conn.execute("PRAGMA user_version").fetchone()[0])

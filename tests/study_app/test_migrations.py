@@ -116,6 +116,12 @@ def test_a_damaged_database_is_refused_and_untouched(filled: Path) -> None:
     assert filled.read_bytes() == bytes(content)
 
 
+def test_a_read_only_file_is_refused(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != filled)  # root may write everything
+    with pytest.raises(CannotOpen, match="read-only"):
+        Store.open(filled)
+
+
 def test_a_folder_or_a_missing_right_is_told_plainly(tmp_path: Path) -> None:
     (tmp_path / "folder.db").mkdir()
     with pytest.raises(CannotOpen, match="cannot be opened"):

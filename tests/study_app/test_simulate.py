@@ -69,8 +69,8 @@ def test_periods_and_conditions_follow_each_sequence(query: Query) -> None:
 
 
 def test_the_report_equals_a_computation_from_the_raw_rows(forty: Path, query: Query) -> None:
-    """Accept 3: n, mean and SD of every cell of Figure 9 and Table 5, Friedman's chi-square and Wilcoxon's sums,
-    from the log of answers with plain Python, beside what the analysis reports."""
+    """Accept 3: n, mean and SD of every cell of Figure 9 and Table 5, Friedman's chi-square and
+    Wilcoxon's sums, from the log of answers with plain Python, beside what the analysis reports."""
     summary = summarise(forty)
     assert (summary.n, summary.simulated) == (N, True)
     order = dict(query("SELECT participant, sequence FROM participant"))
@@ -105,7 +105,7 @@ def test_the_report_equals_a_computation_from_the_raw_rows(forty: Path, query: Q
         assert len(comparison.pairs) == 3
         for pair in comparison.pairs:
             both = [[values[comparison.item, key][who] for who in order] for key in (pair.first, pair.second)]
-            assert {pair.test.w_plus, pair.test.w_minus} == signed_rank_sums(*both)
+            assert (pair.test.w_plus, pair.test.w_minus) == signed_rank_sums(*both)
 
 
 def friedman_chi2(table: list[list[int]]) -> float:
@@ -119,13 +119,13 @@ def friedman_chi2(table: list[list[int]]) -> float:
     return (k - 1) * (sum(s * s for s in sums) - n * correction) / (squares - correction)
 
 
-def signed_rank_sums(first: list[int], second: list[int]) -> set[float]:
-    """Wilcoxon's two sums of midranks of the differences that are not 0."""
+def signed_rank_sums(first: list[int], second: list[int]) -> tuple[float, float]:
+    """Wilcoxon's sums of midranks, of positive and of negative differences; those of 0 are left out."""
     differences = [a - b for a, b in zip(first, second, strict=True) if a != b]
     sizes = [abs(d) for d in differences]
     ranks = [sum(x < y for x in sizes) + (sizes.count(y) + 1) / 2 for y in sizes]
     up = sum(rank for rank, d in zip(ranks, differences, strict=True) if d > 0)
-    return {up, sum(ranks) - up}
+    return up, sum(ranks) - up
 
 
 def test_the_effect_put_in_is_found(query: Query) -> None:

@@ -1,0 +1,224 @@
+"""The command line: what it prints, what it writes, how it exits."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from study_app import serving
+from study_app.__main__ import cli
+from study_app.study.definition import Study
+from study_app.study.errors import Refused
+from study_app.study.media import MediaStore, folder_of
+from study_app.study.store import Store
+from tests.study_app.conftest import SKINGEN
+from tests.study_app.people import arrive, walk_to
+
+COMMANDS = ("check", "serve", "status", "simulate", "export", "backup", "withdraw", "exclude")
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def used(db: Path, study: Study) -> Path:
+    """A database with one who finished, P0001, and one who is on the way, P0002."""
+    store = Store.open(db)
+    media = MediaStore(folder_of(db), store)
+    walk_to(store, media, arrive(store, study), "finished")
+    walk_to(store, media, arrive(store, study), "photo:2", colour=1)
+    store.close()
+    return db
+
+
+def test_every_command_explains_itself() -> None:
+    assert all(command in run("--help").output for command in COMMANDS)
+    for command in COMMANDS:
+        result = run(command, "--help")
+        assert result.exit_code == 0
+        assert len(result.output.split("Options")[0]) > 100
+
+
+def test_check_says_what_the_study_is_and_what_is_still_to_be_replaced() -> None:
+    result = run("check", SKINGEN)
+    assert result.exit_code == 0
+    assert "6, all orders" in result.output
+    assert [line.split(": ")[1] for line in result.output.splitlines() if "to be replaced" in line] == [
+        "institution",
+        "ethics",
+        "contact",
+    ]
+
+
+def test_check_prints_every_mistake_on_stderr(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(SKINGEN.read_text().replace("scale: likert5", "scale: likert6"))
+    result = run("check", broken)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.count("has scale 'likert6'; scales are likert5") == 9
+    assert run("check", tmp_path / "none.yaml").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "export", "backup x.db", "withdraw P0001 --yes", "exclude P0001 --reason x"]
+)
+def test_a_database_that_is_not_there_is_not_made(
+    tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*command.split(), "--db", "none.db")
+    assert result.exit_code == 1
+    assert "There is no database none.db" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_status_counts_for_people_and_for_scripts(used: Path) -> None:
+    result = run("status", "--db", used)
+    assert "completed 1 of 32 planned" in result.output
+    assert "arrived 2, consented 2, active 1, left early 0" in result.output
+    (row,) = json.loads(run("status", "--db", used, "--json").output)
+    assert (row["study"], row["run_kind"], row["completed"], row["simulated"]) == (
+        "skingen",
+        "live",
+        1,
+        False,
+    )
+    assert row["at_step"] == {"photo:2": 1}
+
+
+def test_export_writes_a_zip_and_never_over_a_file(used: Path, tmp_path: Path) -> None:
+    out = tmp_path / "export.zip"
+    assert run("export", "--db", used, "--out", out).exit_code == 0
+    assert "ratings.csv" in zipfile.ZipFile(out).namelist()
+    before = out.read_bytes()
+    assert run("export", "--db", used, "--out", out).exit_code == 1
+    assert out.read_bytes() == before
+
+
+def test_backup_while_somebody_writes_is_whole(used: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    writer = sqlite3.connect(used, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("INSERT INTO meta VALUES ('half', 'done')")
+    assert run("backup", copy, "--db", used).exit_code == 0
+    writer.execute("ROLLBACK")
+    writer.close()
+    store = Store.open(copy)
+    assert store.meta("half") is None
+    assert store.state("P0001").status == "completed"
+    store.close()
+    assert run("backup", copy, "--db", used).exit_code == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db"]
+
+
+def test_withdraw_asks_first(used: Path) -> None:
+    assert CliRunner().invoke(cli, ["withdraw", "P0001", "--db", str(used)], input="n\n").exit_code == 1
+    assert run("status", "--db", used, "--json").output.count('"completed": 1') == 1
+    assert CliRunner().invoke(cli, ["withdraw", "P0001", "--db", str(used)], input="y\n").exit_code == 0
+    assert len(list(folder_of(used).rglob("*.png"))) == 1  # P0002's
+    assert run("withdraw", "P0404", "--yes", "--db", used).exit_code == 1
+
+
+def test_exclude_gives_the_reason(used: Path) -> None:
+    assert run("exclude", "P0001", "--reason", "took part twice", "--db", used).exit_code == 0
+    (row,) = json.loads(run("status", "--db", used, "--json").output)
+    assert (row["completed"], row["excluded"]) == (0, 1)
+
+
+def test_simulate_fills_a_database_and_refuses_one_with_people(used: Path, memory_folder: Path) -> None:
+    fresh = memory_folder / "simulated.db"
+    result = run("simulate", SKINGEN, "-n", 3, "--db", fresh, "--effect", "trust:generated=+0.6")
+    assert result.exit_code == 0
+    (row,) = json.loads(run("status", "--db", fresh, "--json").output)
+    assert (row["completed"], row["simulated"]) == (3, True)
+    assert run("simulate", SKINGEN, "-n", 3, "--db", used).exit_code == 1
+    assert run("simulate", SKINGEN, "--db", fresh, "--effect", "mood:text=1").exit_code == 2
+
+
+def test_simulated_participants_are_not_served_as_live(memory_folder: Path, study: Study) -> None:
+    db = memory_folder / "simulated-only.db"
+    store = Store.open(db)
+    store.mark_simulated()
+    store.close()
+    with pytest.raises(Refused, match="simulated participants"):
+        serving.app_environment(SKINGEN, study, db, "live")
+    environment, _ = serving.app_environment(SKINGEN, study, db, "pilot")
+    assert environment["SKINGEN_RUN_KIND"] == "pilot"
+
+
+def test_the_setup_code_is_there_until_a_password_is_set(db: Path, study: Study) -> None:
+    environment, code = serving.app_environment(SKINGEN, study, db, "live")
+    assert code
+    assert environment["SKINGEN_SETUP_CODE"] == code
+    store = Store.open(db)
+    store.researcher.set_password("correct horse battery")
+    store.close()
+    environment, code = serving.app_environment(SKINGEN, study, db, "live")
+    assert code is None
+    assert "SKINGEN_SETUP_CODE" not in environment
+    assert all(
+        Path(environment[name]).is_absolute() for name in ("SKINGEN_STUDY", "SKINGEN_DB", "SKINGEN_MEDIA")
+    )
+
+
+def test_serve_refuses_before_it_starts_anything(tmp_path: Path, db: Path) -> None:
+    (tmp_path / "notes.db").write_text("no database " * 100)
+    result = run("serve", "--db", tmp_path / "notes.db")
+    assert result.exit_code == 1
+    assert "cannot be opened" in result.stderr
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = run("serve", "--db", db, "--port", port, "--no-browser")
+    assert result.exit_code == 1
+    assert f"Port {port} on localhost is not free" in result.stderr
+
+
+def test_serve_answers_until_it_is_told_to_stop(
+    db: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The app itself, with a door that leads nowhere: it has to start and end without the models."""
+
+    class NoModels:
+        @staticmethod
+        def environment() -> dict[str, str]:
+            return {"SKINGEN_PIPELINE_URL": "http://127.0.0.1:9", "SKINGEN_PIPELINE_TOKEN": "none"}
+
+    @contextmanager
+    def no_models(profile: str) -> Iterator[NoModels]:
+        yield NoModels()
+
+    monkeypatch.setattr(serving, "start_local_server", no_models)
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    url = f"http://localhost:{port}/"
+    pages: list[int] = []
+
+    def on_ready() -> None:
+        pages.append(httpx.get(url, trust_env=False).status_code)
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+
+    before = signal.getsignal(signal.SIGTERM)
+    environment, _ = serving.app_environment(SKINGEN, study, db, "pilot")
+    assert serving.serve(environment, "phantom", "localhost", port, on_ready) == 0
+    assert pages == [200]
+    assert signal.getsignal(signal.SIGTERM) == before
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
