@@ -10,6 +10,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from study_app.failures import guarded
+from study_app.look import CSS
 from study_app.participant import page as participant
 from study_app.researcher import exports, login, monitor, results
 
@@ -51,6 +52,7 @@ def main() -> None:
     ]
     chosen = st.navigation([study, *pages], position="top" if login.signed_in() else "hidden")
     st.set_page_config(layout="centered" if chosen == study else "wide")
+    st.html(CSS)
     chosen.run()
 
 

@@ -13,7 +13,7 @@ from pipeline.client import PipelineClient
 from study_app.jobs import JobRunner
 from study_app.models import KnownModels
 from study_app.study.definition import Study, load_study
-from study_app.study.media import MediaStore
+from study_app.study.media import MediaStore, folder_of
 from study_app.study.state import RunKind
 from study_app.study.store import Store
 
@@ -36,14 +36,14 @@ class Services:
 def services() -> Services:
     """Opened by the first visit after a start; unfinished jobs go on from there.
 
-    Environment: see `study_app.__main__`, which sets it. Raises DefinitionError or CannotOpen, which
+    Environment: see `study_app.serving`, which sets it. Raises DefinitionError or CannotOpen, which
     `python -m study_app serve` has ruled out before it starts the app.
     """
     study = load_study(os.environ.get("SKINGEN_STUDY", str(ROOT / "questionnaires" / "skingen.yaml")))
     database = Path(os.environ.get("SKINGEN_DB", str(ROOT / "data" / "study.db")))
     store = Store.open(database)
     store.register(study)
-    media = MediaStore(os.environ.get("SKINGEN_MEDIA", str(database.parent / "media")), store)
+    media = MediaStore(os.environ.get("SKINGEN_MEDIA", folder_of(database)), store)
     client = PipelineClient.from_environment()
     runner = JobRunner(store, media, client)
     runner.resume()

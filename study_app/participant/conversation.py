@@ -106,15 +106,15 @@ def _bottom(services: Services, visit: Visit, exposure: Exposure, past: Sequence
             return
         if not exposure.answered:
             return
-        field, button = st.columns([4, 1], wrap=False, vertical_alignment="center", gap="xsmall")
-        question = field.chat_input(
-            "Ask about the photo",
-            max_chars=_QUESTION_LENGTH,
-            submit_mode="disable",
-            key=f"ask_{exposure.period}",
-        )
-        arrow = ":material/arrow_forward:"
-        rate = button.button("Rate", type="primary", icon=arrow, icon_position="right", key="rate")
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
+            question = st.chat_input(
+                "Ask about the photo",
+                max_chars=_QUESTION_LENGTH,
+                submit_mode="disable",
+                key=f"ask_{exposure.period}",
+            )
+            arrow = ":material/arrow_forward:"
+            rate = st.button("Rate", type="primary", icon=arrow, icon_position="right", key="rate")
     if rate:
         _go_on(services, visit, exposure)
     elif question and question.strip():

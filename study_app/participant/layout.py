@@ -12,12 +12,6 @@ from study_app.study import flow
 from study_app.study.definition import Study
 from study_app.study.visit import Visit
 
-# Scale points 47 px high instead of 34, and the chosen one filled: what the theme has no setting for.
-_CSS = """<style>
-.stApp button[role="radio"]{min-height:2.75rem}
-.stApp button[role="radio"][aria-checked="true"]{background:currentColor!important}
-.stApp button[role="radio"][aria-checked="true"] p{color:#fff;font-weight:600}
-</style>"""
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _TO_TOP = """<script>
 const page = window.parent.document.querySelector('[data-testid="stMain"]');
@@ -27,7 +21,6 @@ if (page) page.scrollTo(0, 0);
 
 def head(visit: Visit, title: str, where: str = "") -> None:
     """Progress, banner and title. ``where``: the assistant's part of the progress line."""
-    st.html(_CSS)
     k, n = flow.progress(visit.study, visit.state, visit.step)
     st.progress(k / n, text=f"Step {k} of {n}" + (f" · {where}" if where else ""))
     demonstration_banner()

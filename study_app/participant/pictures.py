@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from pipeline.types import Case
 from study_app.failures import guarded
 from study_app.models import Models
 from study_app.participant.answer import Answer
@@ -14,6 +15,9 @@ from study_app.participant.safe_text import show_text
 from study_app.services import Services
 from study_app.study.state import Exposure
 from study_app.study.visit import Visit
+
+_PREVIEW_PX = 70
+"""Four side by side on a phone."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,15 @@ def similar(answer: Answer, key: str) -> Comparison | None:
         return None
     names = _numbered([case.label.capitalize() for case in answer.cases])
     shown = tuple(
-        Shown(name, f"Case: {case.label}", case.image, f"**{case.label.capitalize()}.** {case.caption}")
+        Shown(name, f"Case: {case.label}", case.image, _about(case))
         for name, case in zip(names, answer.cases, strict=True)
     )
     note = "From a library, each with its diagnosis. Not pictures of your skin."
     return Comparison(key, "Similar cases", note, "Case on the right", shown)
+
+
+def _about(case: Case) -> str:
+    return f"**{case.label.capitalize()}.** {case.caption[:1].upper()}{case.caption[1:]}"
 
 
 @st.fragment
@@ -111,11 +119,10 @@ def photo_card(services: Services, visit: Visit, exposure: Exposure, answers: Se
 
 def previews(services: Services, visit: Visit, pictures: Sequence[str]) -> None:
     """Pictures in the making, side by side."""
-    if not pictures:
-        return
-    for column, sha256 in zip(st.columns(len(pictures), wrap=False, gap="xsmall"), pictures, strict=True):
-        with column:
-            _picture(services, visit.state.participant, sha256, "Picture in the making", captioned=False)
+    with st.container(horizontal=True, gap="xsmall"):
+        for sha256 in pictures:
+            with st.container(width=_PREVIEW_PX):
+                _picture(services, visit.state.participant, sha256, "Picture in the making", captioned=False)
 
 
 def _picture(

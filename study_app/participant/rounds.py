@@ -13,7 +13,6 @@ from study_app.study.job_log import JobLog
 from study_app.study.state import Exposure, Job
 from study_app.study.visit import Visit
 
-
 _UNANSWERED = ("failed", "cancelled")
 
 

@@ -13,6 +13,7 @@ import unicodedata
 import streamlit as st
 
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL)
+_LAST = '<p style="margin-bottom:0">'  # the container has its own distance to what follows
 _KEPT_CONTROLS = "\n\t"
 _BIDI_CONTROLS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -26,8 +27,9 @@ def as_html(text: str, *, bold: bool) -> str:
     escaped = html.escape("".join(c for c in text if _visible(c)))
     if bold:
         escaped = _BOLD.sub(r"<strong>\1</strong>", escaped)
-    paragraphs = (part.strip().replace("\n", "<br>") for part in re.split(r"\n\s*\n", escaped))
-    return "".join(f"<p>{part}</p>" for part in paragraphs if part)
+    parts = [part.strip().replace("\n", "<br>") for part in re.split(r"\n\s*\n", escaped) if part.strip()]
+    first, last = parts[:-1], parts[-1:]
+    return "".join([f"<p>{part}</p>" for part in first] + [f"{_LAST}{part}</p>" for part in last])
 
 
 def _visible(character: str) -> bool:

@@ -13,6 +13,7 @@ import streamlit as st
 
 from study_app.participant.layout import not_saved
 from study_app.services import Services
+from study_app.study import flow
 from study_app.study.state import Value
 from study_app.study.store import NotSaved, Refused
 from study_app.study.visit import Visit
@@ -49,12 +50,25 @@ def next_clicked(services: Services, visit: Visit, label: str = "Continue") -> N
     try:
         services.store.finish_step(visit.state.participant, visit.step.key)
     except Refused:
-        st.warning("One answer is still missing. Look for a statement without a mark.")
+        st.warning(_what_is_missing(services, visit))
         return
     except NotSaved:
         not_saved()
         return
     st.rerun()
+
+
+def _what_is_missing(services: Services, visit: Visit) -> str:
+    """By the store, not by the page: "Statement 2 has no answer yet."."""
+    state = services.store.state(visit.state.participant)
+    missing = flow.missing(visit.study, state, visit.step)
+    items = visit.study.final_items if visit.step.key == "final_items" else visit.study.repeated_items
+    numbers = [str(n) for n, item in enumerate(items, 1) if item.id in missing]
+    if not numbers:
+        return "A question above has no answer yet."
+    if len(numbers) == 1:
+        return f"Statement {numbers[0]} has no answer yet."
+    return f"Statements {', '.join(numbers[:-1])} and {numbers[-1]} have no answers yet."
 
 
 def begin_clock(visit: Visit) -> None:

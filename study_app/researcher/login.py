@@ -10,6 +10,7 @@ import time
 import streamlit as st
 
 from study_app.services import Services, services
+from study_app.study.state import RunKind
 from study_app.study.store import Refused
 
 SETUP_CODE = "SKINGEN_SETUP_CODE"
@@ -23,13 +24,27 @@ def signed_in() -> bool:
     return bool(time.monotonic() < st.session_state.get("researcher_until", 0.0))
 
 
-def researcher_head(title: str) -> None:
-    """Title, and the way out."""
+def researcher_head(title: str, run: RunKind | None = None) -> RunKind:
+    """Title, the choice between live and pilot where ``run`` names the first shown, and the way out."""
+    key = title.lower()
+    kinds: list[RunKind] = ["live", "pilot"]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.title(title, anchor=False)
-        if st.button("Sign out", icon=":material/logout:", key=f"sign_out_{title.lower()}"):
-            st.session_state.pop("researcher_until", None)
-            st.rerun()
+        st.title(title, anchor=False, width="content")
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            if run is not None:
+                run = st.segmented_control(
+                    "Run",
+                    kinds,
+                    default=run,
+                    required=True,
+                    format_func=str.capitalize,
+                    label_visibility="collapsed",
+                    key=f"run_{key}",
+                )
+            if st.button("Sign out", icon=":material/logout:", key=f"sign_out_{key}"):
+                st.session_state.pop("researcher_until", None)
+                st.rerun()
+    return run or "live"
 
 
 def page() -> None:

@@ -14,11 +14,13 @@ from analysis.sources import read_tables
 from pipeline.client import PipelineUnavailable
 from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
+from study_app.researcher.troubles import newest
 from study_app.services import Services, services
 from study_app.study.state import RunKind
 from study_app.study.store import Counts
 
 _EVERY_S = 5
+_BAR_PX = 27
 _PETROL = {"light": "#0B5D6B", "dark": "#2A7F8E"}
 _PALE = {"light": "#9FC3CA", "dark": "#4E6A71"}
 _INK = {"light": "#0E171C", "dark": "#E9EFF1"}
@@ -26,11 +28,7 @@ _INK = {"light": "#0E171C", "dark": "#E9EFF1"}
 
 def page() -> None:
     opened = services()
-    researcher_head("Monitor")
-    kinds: list[RunKind] = ["live", "pilot"]
-    kind = st.segmented_control(
-        "Run", kinds, default=opened.run_kind, required=True, format_func=str.capitalize, key="monitor_run"
-    )
+    kind = researcher_head("Monitor", opened.run_kind)
     _now(opened, kind)
 
 
@@ -43,7 +41,7 @@ def _now(opened: Services, kind: RunKind) -> None:
     people = _flow(opened, kind)
     at = datetime.now(UTC)
     st.markdown(
-        f"{study.title} · definition `{study.hash[:6]}` · updated {at:%H:%M:%S} UTC, every {_EVERY_S} s"
+        f"{study.title} · definition `{study.hash[:6]}` · updated {at:%H:%M:%S} UTC, every {_EVERY_S}\u00a0s"
     )
     _tiles(opened, counts, people)
     left, right = st.columns([3, 2], gap="large")
@@ -61,6 +59,8 @@ def _now(opened: Services, kind: RunKind) -> None:
             _bars({_step_name(key): n for key, n in counts.at_step.items()}, "Active participants by step")
         else:
             st.markdown("Nobody is taking part at the moment.")
+        st.subheader("Last failures", anchor=False)
+        _troubles(opened)
 
 
 def _tiles(opened: Services, counts: Counts, people: pd.DataFrame) -> None:
@@ -119,13 +119,31 @@ def _step_name(key: str) -> str:
     return f"{name.capitalize()}, assistant {period}" if period else name.capitalize()
 
 
+def _troubles(opened: Services) -> None:
+    found = newest(opened.store)
+    if not found:
+        st.markdown("None.")
+        return
+    rows = [
+        {"When (UTC)": f"{t.at[5:10]} {t.at[11:16]}", "Who": t.participant, "What": t.what} for t in found
+    ]
+    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="The newest failures")
+
+
 def _theme() -> str:
     return st.context.theme.type or "light"
 
 
-def _axis(labels: bool = True) -> alt.Axis:
+def _axis() -> alt.Axis:
     return alt.Axis(
-        title=None, grid=False, ticks=False, domain=False, labels=labels, labelFontSize=13, labelLimit=220
+        title=None,
+        grid=False,
+        ticks=False,
+        domain=False,
+        labelFontSize=13,
+        labelLimit=220,
+        labelOverlap=False,
+        labelColor=_INK[_theme()],
     )
 
 
@@ -133,13 +151,14 @@ def _bars(values: Mapping[str, int], title: str) -> None:
     """Horizontal bars with their numbers, in the order given."""
     theme = _theme()
     frame = pd.DataFrame({"name": list(values), "n": list(values.values())})
-    base = alt.Chart(frame, height=26 * len(values)).encode(
+    base = alt.Chart(frame).encode(
         y=alt.Y("name", sort=None, axis=_axis()),
         x=alt.X("n", axis=None, scale=alt.Scale(domain=[0, max(1, frame["n"].max()) * 1.1])),
     )
     bars = base.mark_bar(color=_PETROL[theme], height=15)
     numbers = base.mark_text(align="left", dx=4, fontSize=13, color=_INK[theme]).encode(text="n")
-    st.altair_chart((bars + numbers).properties(title=alt.Title(title, fontSize=0)), width="stretch")
+    chart = (bars + numbers).properties(description=title)
+    st.altair_chart(chart, width="stretch", height=_BAR_PX * len(values) + 12)
 
 
 def _balance(counts: Counts) -> None:
@@ -151,24 +170,30 @@ def _balance(counts: Counts) -> None:
         for sequence, (done, active) in counts.per_sequence.items()
         for state, n in (("Completed", done), ("Active", active))
     ]
+    legend = alt.Legend(title=None, orient="top", labelFontSize=13, labelColor=_INK[theme])
     scale = alt.Scale(domain=["Completed", "Active"], range=[_PETROL[theme], _PALE[theme]])
     chart = (
-        alt.Chart(pd.DataFrame(rows), height=26 * len(totals))
+        alt.Chart(pd.DataFrame(rows), description="Completed and active participants by sequence")
         .mark_bar(height=15)
         .encode(
             y=alt.Y("sequence", sort=None, axis=_axis()),
             x=alt.X(
                 "sum(n)",
-                axis=alt.Axis(title=None, grid=False, tickMinStep=1, format="d", labelFontSize=13),
+                axis=alt.Axis(
+                    title=None,
+                    grid=False,
+                    tickMinStep=1,
+                    format="d",
+                    labelFontSize=13,
+                    labelColor=_INK[theme],
+                ),
                 scale=alt.Scale(domain=[0, max(1, *totals)]),
             ),
-            color=alt.Color(
-                "state", scale=scale, legend=alt.Legend(title=None, orient="top", labelFontSize=13)
-            ),
+            color=alt.Color("state", scale=scale, legend=legend),
             order=alt.Order("state", sort="descending"),
         )
     )
-    st.altair_chart(chart, width="stretch")
+    st.altair_chart(chart, width="stretch", height=_BAR_PX * len(totals) + 90)
 
 
 def _initials(sequence: str) -> str:

@@ -11,17 +11,12 @@ from analysis.report import Summary, html, summarise
 from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
 from study_app.services import services
-from study_app.study.state import RunKind
 
 
 @guarded
 def page() -> None:
     opened = services()
-    researcher_head("Results")
-    kinds: list[RunKind] = ["live", "pilot"]
-    kind = st.segmented_control(
-        "Run", kinds, default=opened.run_kind, required=True, format_func=str.capitalize, key="results_run"
-    )
+    kind = researcher_head("Results", opened.run_kind)
     try:
         summary = summarise(opened.database, kind, study=opened.study.id)
     except NoData:
@@ -41,11 +36,11 @@ def _show(summary: Summary) -> None:
     with left:
         if summary.has_figure:
             _figure(summary)
-        _table(summary.table3)
     with right:
-        _table(summary.tests)
-        _table(summary.table5)
         _table(summary.ratings_by_condition)
+        _table(summary.table5)
+        _table(summary.table3)
+    _table(summary.tests)
     st.download_button(
         "Report, one HTML file",
         lambda: html(summary).encode(),
