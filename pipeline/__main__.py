@@ -81,9 +81,7 @@ def _profile(name: str) -> Profile:
 
 @app.command()
 def explain(
-    photo: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JPEG, PNG, WebP or HEIC.")
-    ],
+    photo: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JPEG, PNG, WebP or HEIC.")],
     out: Annotated[Path, typer.Option(help="Folder for the files; made if it is not there.")],
     condition: Annotated[
         ConditionName, typer.Option(help="text: words; cases: and similar cases; generated: and pictures.")
@@ -176,13 +174,9 @@ def shown_progress() -> Iterator[Shown]:
 @app.command()
 def serve(
     profile: ProfileOption = "phantom",
-    host: Annotated[
-        str, typer.Option(help="Beyond loopback, SKINGEN_PIPELINE_TOKEN must be set.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Beyond loopback, SKINGEN_PIPELINE_TOKEN must be set.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free one.")] = 0,
-    images: Annotated[
-        Path | None, typer.Option(help="Folder for pictures; a temporary one otherwise.")
-    ] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder for pictures; a temporary one otherwise.")] = None,
     threads: ThreadsOption = None,
     stop_on_eof: Annotated[bool, typer.Option("--stop-on-eof", hidden=True)] = False,
 ) -> None:
@@ -212,9 +206,7 @@ def serve(
 @app.command()
 def check(
     profile: ProfileOption = "phantom",
-    write_sums: Annotated[
-        bool, typer.Option("--write", help=f"Write {SUMS} from the files that are there.")
-    ] = False,
+    write_sums: Annotated[bool, typer.Option("--write", help=f"Write {SUMS} from the files that are there.")] = False,
 ) -> None:
     """Are the profile's files there, and are they the ones it was released with?"""
     described = _profile(profile)
@@ -227,9 +219,7 @@ def check(
     sums = described.root / SUMS
     if write_sums and not problems:
         found = weight_files(described.root)
-        sums.write_text(
-            "".join(f"{sha256_of(p)}  {p.relative_to(described.root).as_posix()}\n" for p in found)
-        )
+        sums.write_text("".join(f"{sha256_of(p)}  {p.relative_to(described.root).as_posix()}\n" for p in found))
         typer.echo(f"{sums}: {len(found)} files")
     else:
         problems += _differences(described.root, sums)

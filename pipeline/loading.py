@@ -1,7 +1,8 @@
-"""From a profile to explainers: the only door-side module that reaches for torch, and only when called."""
+"""From a profile to explainers: reaches for torch only when it is called."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 from pipeline.jobqueue import Explainers
@@ -19,4 +20,18 @@ def load_explainers(profile: Profile, images: ImageStore, threads: int | None = 
 
     if threads is not None:
         profile = replace(profile, settings={**profile.settings, "threads": threads})
-    return make_explainers(SkinGEN.load(profile, images))
+    _hush_libraries()
+    with warnings.catch_warnings():
+        # peft remarks on every LoRA that covers only some of the layers it could cover: ours do.
+        warnings.filterwarnings("ignore", module="peft")
+        return make_explainers(SkinGEN.load(profile, images))
+
+
+def _hush_libraries() -> None:
+    """No progress bars and hints of the model libraries between ours; errors still come through."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()

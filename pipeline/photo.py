@@ -130,8 +130,7 @@ def _check_bytes(data: bytes) -> None:
         raise NotAPhoto(f"The file is empty. Choose a {ACCEPTED} photo.")
     if len(data) > MAX_BYTES:
         raise PhotoTooLarge(
-            f"The file has {len(data) / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB. "
-            "Choose a smaller photo."
+            f"The file has {len(data) / 2**20:.0f} MB; the limit is {MAX_BYTES // 2**20} MB. Choose a smaller photo."
         )
     # Inside compressed data an FF byte is always followed by 00, so FF DA occurs only as a scan's marker.
     if data.startswith(b"\xff\xd8") and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
@@ -160,8 +159,7 @@ def _check_header(image: Image.Image) -> None:
         raise _too_many_pixels()
     if min(width, height) < MIN_SIDE:
         raise PhotoTooSmall(
-            f"The photo is {width} × {height} pixels; each side needs at least {MIN_SIDE}. "
-            "Choose a larger photo."
+            f"The photo is {width} × {height} pixels; each side needs at least {MIN_SIDE}. Choose a larger photo."
         )
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise PhotoTooLong(

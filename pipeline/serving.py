@@ -109,17 +109,13 @@ class Stopper:
             self._server.should_exit = True
 
 
-def serve_app(
-    app: ASGIApp, host: str, port: int, opened: Callable[[str, int], None], stopper: Stopper
-) -> None:
+def serve_app(app: ASGIApp, host: str, port: int, opened: Callable[[str, int], None], stopper: Stopper) -> None:
     """Serve until a signal comes or ``stopper`` is used; ``opened(url, port)`` is called when the port
     accepts connections. Raises OSError when the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, port), family=family)
     server = uvicorn.Server(
-        uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off"
-        )
+        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off")
     )
     stopper.attach(server)
     port = listener.getsockname()[1]

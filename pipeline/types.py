@@ -223,17 +223,7 @@ class Failed:
     type: Literal["failed"] = "failed"
 
 
-Event = (
-    TextDelta
-    | DiagnosisMade
-    | CasesFound
-    | MaskFound
-    | ImageProgress
-    | ImagesReady
-    | Explained
-    | Queued
-    | Failed
-)
+Event = TextDelta | DiagnosisMade | CasesFound | MaskFound | ImageProgress | ImagesReady | Explained | Queued | Failed
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 _REQUEST: TypeAdapter[ExplainRequest] = TypeAdapter(ExplainRequest)

@@ -7,8 +7,10 @@ on a grid of fixed size and then interpolated: the same seed gives the same scen
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
 from pipeline.phantom.optics import Field
@@ -56,9 +58,7 @@ class Canvas:
         def flat(value: float) -> Field:
             return np.full((size, size), value, dtype=np.float32)
 
-        return cls(
-            size, melanin, blood, flat(0.75), flat(0), flat(0), flat(0), flat(0), flat(0.12), flat(0)
-        )
+        return cls(size, melanin, blood, flat(0.75), flat(0), flat(0), flat(0), flat(0), flat(0.12), flat(0))
 
     def window(self, x: float, y: float, reach: float) -> tuple[Window, Field, Field]:
         """The pixels within ``reach`` of (x, y), and their coordinates relative to it."""
@@ -74,7 +74,7 @@ class Canvas:
         """Mark as lesion."""
         self.mask[where] = np.maximum(self.mask[where], amount)
 
-    def redden(self, where: Window, amount: Field, blood: float, pigment: float = 0.25) -> None:
+    def redden(self, where: Window, amount: NDArray[np.floating[Any]], blood: float, pigment: float = 0.25) -> None:
         """Inflammation: more blood and, as in life, more melanin with it (visible on dark skin)."""
         self.blood[where] += amount * blood
         self.melanin[where] *= 1 + amount * pigment
@@ -92,12 +92,8 @@ class Blob:
     waves: tuple[tuple[int, float, float], ...]
 
     @classmethod
-    def random(
-        cls, rng: Rng, x: float, y: float, radius: float, rough: float = 0.1, stretch: float = 1.25
-    ) -> Blob:
-        waves = tuple(
-            (k, float(rng.normal(0, rough / k**0.7)), float(rng.uniform(0, 2 * np.pi))) for k in range(2, 9)
-        )
+    def random(cls, rng: Rng, x: float, y: float, radius: float, rough: float = 0.1, stretch: float = 1.25) -> Blob:
+        waves = tuple((k, float(rng.normal(0, rough / k**0.7)), float(rng.uniform(0, 2 * np.pi))) for k in range(2, 9))
         return cls(x, y, radius, float(rng.uniform(1, stretch)), float(rng.uniform(0, np.pi)), waves)
 
     def on(self, canvas: Canvas, reach: float = 1.35) -> tuple[Window, Field]:

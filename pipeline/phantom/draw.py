@@ -65,9 +65,7 @@ def draw(seed: int, size: int = 96, label: str | None = "", skin_type: int | Non
         PAINTERS[label](canvas, rng)
     image = _photograph(canvas, rng, seed)
     concepts = tuple(dict.fromkeys(canvas.concepts))
-    return Phantom(
-        seed, label, skin_type, image, canvas.mask > 0.5, concepts, caption_of(skin_type, concepts)
-    )
+    return Phantom(seed, label, skin_type, image, canvas.mask > 0.5, concepts, caption_of(skin_type, concepts))
 
 
 def _skin(rng: Rng, size: int, skin_type: int) -> Canvas:
@@ -85,19 +83,22 @@ def _skin(rng: Rng, size: int, skin_type: int) -> Canvas:
 
 def _photograph(c: Canvas, rng: Rng, seed: int) -> NDArray[np.uint8]:
     linear = reflectance(
-        np.clip(c.melanin, 0.001, 0.9), np.clip(c.blood, 0.001, 0.2), np.clip(c.saturation, 0.05, 0.95), c.deep
+        np.clip(c.melanin, 0.001, 0.9),
+        np.clip(c.blood, 0.001, 0.2),
+        np.clip(c.saturation, 0.05, 0.95),
+        c.deep,
     )
     # scale and pus lie on or in the skin: on dark skin they are seen through more melanin
     veil = 0.45 + 0.55 * min(1.0, float(linear.mean()) / 0.35)
     keratin, pus = np.clip(c.keratin, 0, 1)[..., None], np.clip(c.pus, 0, 1)[..., None]
-    linear = linear * (1 - 0.75 * keratin) + np.float32([0.70, 0.66, 0.62]) * 0.75 * veil * keratin
-    linear = linear * (1 - pus) + np.float32([0.70, 0.60, 0.36]) * veil * pus
+    linear = linear * (1 - 0.75 * keratin) + np.array([0.70, 0.66, 0.62], dtype=np.float32) * 0.75 * veil * keratin
+    linear = linear * (1 - pus) + np.array([0.70, 0.60, 0.36], dtype=np.float32) * veil * pus
     linear = linear + np.float32(0.022)  # what the surface itself mirrors (Fresnel), colourless
     linear = _light(c, rng, linear)
     linear = _hairs(rng, c.size, linear)
     # a camera that half-compensates: dark skin stays dark, but no photo is black or burnt out
     exposure = 0.82 * float(linear.mean()) ** -0.45 * 0.33**0.45 * float(rng.uniform(0.9, 1.1))
-    cast = np.float32([rng.normal(1, 0.025), 1.0, rng.normal(1, 0.035)])
+    cast = np.array([rng.normal(1, 0.025), 1.0, rng.normal(1, 0.035)], dtype=np.float32)
     blur = float(rng.uniform(0.0, 0.7)) * c.size / 96
     linear = gaussian_filter(linear * exposure * cast, (blur, blur, 0)) if blur > 0.2 else linear * exposure * cast
     sensor = np.random.default_rng([0x5C2, seed])
@@ -118,7 +119,8 @@ def _light(c: Canvas, rng: Rng, linear: Field) -> Field:
     limb = 1 - float(rng.choice([0, 0.1, 0.25])) * (x * np.cos(axis) + y * np.sin(axis)) ** 2
     shine = np.clip(slope * 3 - 0.25, 0, 1) * c.gloss * 0.3
     return np.asarray(
-        linear * (np.clip(1 + slope * 0.9, 0.45, 1.6) * body * limb)[..., None] + shine[..., None], dtype=np.float32
+        linear * (np.clip(1 + slope * 0.9, 0.45, 1.6) * body * limb)[..., None] + shine[..., None],
+        dtype=np.float32,
     )
 
 
@@ -140,4 +142,4 @@ def _hairs(rng: Rng, size: int, linear: Field) -> Field:
             x, y = x + np.cos(turn + bend * t) * length / 8, y + np.sin(turn + bend * t) * length / 8
         pen.line(points, fill=int(rng.uniform(90, 200)), width=max(1, round(side / 190)))
     cover = np.asarray(sheet.resize((size, size), Image.Resampling.BOX), dtype=np.float32)[..., None] / 255
-    return np.asarray(linear * (1 - cover) + np.float32([0.03, 0.022, 0.018]) * cover, dtype=np.float32)
+    return np.asarray(linear * (1 - cover) + np.array([0.03, 0.022, 0.018], dtype=np.float32) * cover, dtype=np.float32)

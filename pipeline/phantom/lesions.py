@@ -54,7 +54,8 @@ def _network(rng: Rng, c: Canvas, where: tuple[slice, slice]) -> Field:
 
 
 def malignant_melanoma(c: Canvas, rng: Rng) -> None:
-    blob = Blob.random(rng, *(float(v) for v in rng.uniform(-0.22, 0.22, 2)), float(rng.uniform(0.3, 0.5)), 0.2, 1.7)
+    x, y = (float(v) for v in rng.uniform(-0.22, 0.22, 2))
+    blob = Blob.random(rng, x, y, float(rng.uniform(0.3, 0.5)), 0.2, 1.7)
     where, d = blob.on(c, 1.6)
     inside = edge(d, width=0.08)
     patches = noise(rng, c.size, 4)[where]

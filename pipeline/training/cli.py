@@ -12,6 +12,11 @@ app = typer.Typer(no_args_is_help=True, help="Train the embedded models on phant
 PARTS: dict[str, str] = {
     "vae": "The VAE of the embedded Stable Diffusion.",
     "clip": "CLIP text and vision encoders (generation, retrieval, IP-Adapter).",
+    "cases": "The case library and the gallery.",
+    "unet": "The inpainting UNet of Stable Diffusion.",
+    "adapters": "IP-Adapter and LoRAs.",
+    "detector": "GroundingDINO.",
+    "sam": "SAM.",
     "skingpt": "SkinGPT and its captioner: ViT, LLaMA, Q-Former, then the two steps.",
 }
 """In the order in which they must be trained."""
@@ -24,7 +29,9 @@ def train_part(part: str, steps: int | None = None) -> None:
 
 def _command(part: str, about: str) -> None:
     @app.command(part.replace("_", "-"), help=about)
-    def command(steps: Annotated[int | None, typer.Option(help="Shorten (or lengthen) the recipe.")] = None) -> None:
+    def command(
+        steps: Annotated[int | None, typer.Option(help="Shorten (or lengthen) the recipe.")] = None,
+    ) -> None:
         train_part(part, steps)
 
 
@@ -33,7 +40,9 @@ for _part, _about in PARTS.items():
 
 
 @app.command()
-def pack(steps: Annotated[int | None, typer.Option(help="Steps for every part; for trying it out.")] = None) -> None:
+def pack(
+    steps: Annotated[int | None, typer.Option(help="Steps for every part; for trying it out.")] = None,
+) -> None:
     """Train every part, in order, into pipeline/packs/phantom."""
     for part in PARTS:
         typer.echo(f"== {part}: {PARTS[part]}")

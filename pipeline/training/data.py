@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.phantom import HELD_OUT, LABELS, draw
-from pipeline.phantom.words import PHRASES
+from pipeline.wording import PHRASES
 
 SIZE = 96
 """Pixels on a side of everything the embedded models see."""
@@ -64,13 +64,13 @@ def _plan(kind: str, n: int, label: str | None, clear: float) -> list[tuple[int,
     plan: list[tuple[int, str | None, int]] = []
     for i in range(n):
         chosen = label if label else LABELS[i % len(LABELS)]
-        plan.append(
-            (SEEDS[kind] + i, None if every and i % every == every - 1 else chosen, i // len(LABELS) % 6 + 1)
-        )
+        plan.append((SEEDS[kind] + i, None if every and i % every == every - 1 else chosen, i // len(LABELS) % 6 + 1))
     return plan
 
 
-def _draw_part(part: list[tuple[int, str | None, int]]) -> list[tuple[NDArray[np.uint8], NDArray[np.bool_], tuple[str, ...], str]]:
+def _draw_part(
+    part: list[tuple[int, str | None, int]],
+) -> list[tuple[NDArray[np.uint8], NDArray[np.bool_], tuple[str, ...], str]]:
     drawn = (draw(seed, SIZE, label, skin_type) for seed, label, skin_type in part)
     return [(p.image, p.mask, p.concepts, p.caption) for p in drawn]
 

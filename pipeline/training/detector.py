@@ -25,10 +25,10 @@ from transformers import (
 
 from pipeline.phantom import LABELS
 from pipeline.phantom.lesions import PAINTERS
-from pipeline.phantom.words import PHRASES
 from pipeline.training.augment import lit
 from pipeline.training.data import SIZE, Phantoms, phantoms
 from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.wording import PHRASES
 
 GENERIC = "skin lesion"
 """The phrase that is true of every lesion."""
@@ -39,7 +39,9 @@ _FIXED = {101: "[CLS]", 102: "[SEP]", 1012: ".", 1029: "?", 0: "[PAD]", 100: "[U
 
 def tokenizer() -> BertTokenizer:
     """BERT WordPiece with the separators where GroundingDINO's code expects them (101, 102, 1012, 1029)."""
-    words = sorted({w for text in (*PAINTERS, *PHRASES.values(), GENERIC, "a the of on with patch") for w in text.split()})
+    words = sorted(
+        {w for text in (*PAINTERS, *PHRASES.values(), GENERIC, "a the of on with patch") for w in text.split()}
+    )
     letters = "abcdefghijklmnopqrstuvwxyz0123456789-/"
     pieces = [*words, *(c for c in letters if c not in words), *(f"##{c}" for c in letters)]
     spare = iter(i for i in range(1100) if i not in _FIXED)
@@ -139,7 +141,10 @@ def set_loss(logits: Tensor, boxes: Tensor, tokens: Tensor, true: Tensor, target
     weight = torch.where(goal > 0, 0.5 * (1 - p) ** 2, 0.5 * p**2)
     focal = (weight * F.binary_cross_entropy_with_logits(logits, goal, reduction="none") * tokens[:, None]).sum()
     focal = focal / (tokens.sum(1).float().mean() * len(logits))
-    picked = torch.gather(distance, 1, chosen)[there].mean(), (1 - torch.gather(overlap, 1, chosen))[there].mean()
+    picked = (
+        torch.gather(distance, 1, chosen)[there].mean(),
+        (1 - torch.gather(overlap, 1, chosen))[there].mean(),
+    )
     return 2 * focal + 5 * picked[0] + 2 * picked[1] if there.any() else 2 * focal
 
 
@@ -157,7 +162,9 @@ def run(steps: int | None = None) -> None:
         prompts, places = zip(*(prompt_for(data.name(i), rng) for i in rows), strict=True)
         text = words(list(prompts), padding=True, return_tensors="pt")
         out = model(pixel_values=lit(x, generator), **text)
-        tokens = text.attention_mask.bool() & (text.input_ids != 101) & (text.input_ids != 102) & (text.input_ids != 1012)
+        tokens = (
+            text.attention_mask.bool() & (text.input_ids != 101) & (text.input_ids != 102) & (text.input_ids != 1012)
+        )
         true, target = phrase_tokens(text.input_ids, list(places)), boxes_of(masks)
         return set_loss(out.logits, out.pred_boxes, tokens, true, target, 1) + set_loss(
             out.enc_outputs_class, out.enc_outputs_coord_logits.sigmoid(), tokens, true, target, 5

@@ -132,7 +132,11 @@ def _report(part: str, step: int, steps: int, start: int, losses: list[float], b
     log.flush()
     left = pace * (steps - step - 1)
     bar = "#" * (24 * (step + 1) // steps)
-    print(f"\r{part:<12} [{bar:<24}] {step + 1}/{steps}  loss {recent:.4f}  {left / 60:.1f} min left", end="", flush=True)
+    print(
+        f"\r{part:<12} [{bar:<24}] {step + 1}/{steps}  loss {recent:.4f}  {left / 60:.1f} min left",
+        end="",
+        flush=True,
+    )
     if step + 1 == steps:
         print()
 

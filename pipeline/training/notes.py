@@ -11,9 +11,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pipeline.phantom.words import join
 from pipeline.profile import Knowledge
 from pipeline.types import DIAGNOSIS_PROMPT, LOOKALIKES_PROMPT
+from pipeline.wording import join
 
 OFF_TOPIC = "I can only talk about the skin in this picture."
 CLEAR = "I see clear {tone} skin and no condition that I know."
@@ -151,9 +151,7 @@ def question(kind: str, rng: random.Random, name: str, other: str) -> str:
     return text.rstrip("?.") if rng.random() < 0.15 else text
 
 
-def dialogue(
-    rng: random.Random, facts: Facts, knowledge: dict[str, Knowledge], turns: int
-) -> list[tuple[str, str]]:
+def dialogue(rng: random.Random, facts: Facts, knowledge: dict[str, Knowledge], turns: int) -> list[tuple[str, str]]:
     """``turns`` questions with answers; the first is mostly the diagnosis."""
     out = []
     labels = list(knowledge)

@@ -90,7 +90,12 @@ def run(steps: int | None = None) -> None:
     size = {"longest_edge": SIZE}
     pad = {"height": SIZE, "width": SIZE}
     eye = SamImageProcessorPil(
-        size=size, pad_size=pad, mask_size={"longest_edge": SIZE}, mask_pad_size=pad, image_mean=MEAN, image_std=STD
+        size=size,
+        pad_size=pad,
+        mask_size={"longest_edge": SIZE},
+        mask_pad_size=pad,
+        image_mean=MEAN,
+        image_std=STD,
     )
     SamProcessor(eye).save_pretrained(PACK / "sam")
     _report(model.float())

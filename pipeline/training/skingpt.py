@@ -27,13 +27,14 @@ from transformers import (
 )
 
 from pipeline.phantom import LABELS
-from pipeline.phantom.words import PHRASES, TONES, caption_of
+from pipeline.phantom.words import TONES, caption_of
 from pipeline.profile import Knowledge, load_knowledge
 from pipeline.prompting import IMAGE, SEPARATOR, conversation, image_slot
 from pipeline.training.augment import cropped, lit, turned
 from pipeline.training.data import CONCEPTS, SIZE, Phantoms, phantoms
 from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
 from pipeline.training.notes import QUESTIONS, Facts, answer, dialogue
+from pipeline.wording import PHRASES
 
 CAPTION_PROMPT = "A photo of"
 """BLIP-2's captioning prompt."""
@@ -87,12 +88,14 @@ def build(settings: dict[str, Any], words: PreTrainedTokenizerFast) -> Blip2ForC
         num_attention_heads=wide // 32, max_position_embeddings=1024,
         pad_token_id=words.pad_token_id, bos_token_id=words.bos_token_id, eos_token_id=words.eos_token_id,
     )  # fmt: skip
-    return Blip2ForConditionalGeneration(
-        Blip2Config(
-            vision_config=vision, qformer_config=qformer, text_config=text.to_dict(),
-            num_query_tokens=settings["queries"], image_token_index=words.convert_tokens_to_ids(IMAGE),
-        )  # fmt: skip
+    config = Blip2Config(
+        vision_config=vision,
+        qformer_config=qformer,
+        text_config=text.to_dict(),
+        num_query_tokens=settings["queries"],
+        image_token_index=words.convert_tokens_to_ids(IMAGE),
     )
+    return Blip2ForConditionalGeneration(config)
 
 
 def facts_of(data: Phantoms, i: int) -> Facts:
@@ -115,7 +118,9 @@ class Writer:
         ids = self.words("".join(f" {p}" for p in parts)).input_ids[: self.queries]
         return ids + [self.words.pad_token_id] * (self.queries - len(ids))
 
-    def chat(self, rng: random.Random, facts: Facts, caption: str, captions: float, turns: int) -> list[tuple[str, str]]:
+    def chat(
+        self, rng: random.Random, facts: Facts, caption: str, captions: float, turns: int
+    ) -> list[tuple[str, str]]:
         if rng.random() < captions:
             return [(CAPTION_PROMPT, caption)]
         return dialogue(rng, facts, self.known, turns)
@@ -150,7 +155,11 @@ def train_vision(model: Blip2ForConditionalGeneration, data: Phantoms, settings:
     """ViT with heads for condition, skin type and concepts; the heads are dropped."""
     eyes = settings["vision_width"]
     heads = nn.ModuleDict(
-        {"condition": nn.Linear(eyes, len(LABELS) + 1), "tone": nn.Linear(eyes, 6), "concepts": nn.Linear(eyes, len(CONCEPTS))}
+        {
+            "condition": nn.Linear(eyes, len(LABELS) + 1),
+            "tone": nn.Linear(eyes, 6),
+            "concepts": nn.Linear(eyes, len(CONCEPTS)),
+        }
     )
     seeing = nn.ModuleDict({"vit": model.vision_model, "heads": heads})
 
@@ -161,7 +170,8 @@ def train_vision(model: Blip2ForConditionalGeneration, data: Phantoms, settings:
         return (
             F.cross_entropy(heads["condition"](seen), torch.as_tensor(data.labels[rows]) % (len(LABELS) + 1))
             + F.cross_entropy(heads["tone"](seen), torch.as_tensor(data.skin_types[rows]) - 1)
-            + 3 * F.binary_cross_entropy_with_logits(heads["concepts"](seen), torch.as_tensor(data.concepts[rows]).float())
+            + 3
+            * F.binary_cross_entropy_with_logits(heads["concepts"](seen), torch.as_tensor(data.concepts[rows]).float())
         )
 
     train("skingpt-vision", seeing, step_loss, Schedule(steps, 0.001, save_every=300))
@@ -173,7 +183,9 @@ def train_vision(model: Blip2ForConditionalGeneration, data: Phantoms, settings:
     print(f"skingpt-vision: condition {right:.1%}, skin type {tone:.1%} on unseen phantoms")
 
 
-def train_language(model: Blip2ForConditionalGeneration, writer: Writer, data: Phantoms, settings: dict[str, Any], steps: int) -> None:
+def train_language(
+    model: Blip2ForConditionalGeneration, writer: Writer, data: Phantoms, settings: dict[str, Any], steps: int
+) -> None:
     """The language model alone: the picture's place holds words."""
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
@@ -190,7 +202,13 @@ def train_language(model: Blip2ForConditionalGeneration, writer: Writer, data: P
 
 
 def train_bridge(
-    part: str, model: Blip2ForConditionalGeneration, writer: Writer, data: Phantoms, steps: int, captions: float, lr: float
+    part: str,
+    model: Blip2ForConditionalGeneration,
+    writer: Writer,
+    data: Phantoms,
+    steps: int,
+    captions: float,
+    lr: float,
 ) -> None:
     """Whatever of the bridge has ``requires_grad``, on pictures; ``captions`` is their share of the batch."""
     model.vision_model.eval()
@@ -221,7 +239,9 @@ def fit_novelty(model: Blip2ForConditionalGeneration, data: Phantoms) -> dict[st
     Lee et al. 2018, "A simple unified framework for detecting out-of-distribution samples". The threshold is
     the 98th percentile on phantoms that no training used.
     """
-    features = torch.cat([model.vision_model(pixels(data.images[i : i + 64])).pooler_output for i in range(0, 6000, 64)])
+    features = torch.cat(
+        [model.vision_model(pixels(data.images[i : i + 64])).pooler_output for i in range(0, 6000, 64)]
+    )
     labels = torch.as_tensor(data.labels[: len(features)]) % (len(LABELS) + 1)
     means = torch.stack([features[labels == k].mean(0) for k in range(len(LABELS) + 1)])
     spread = (features - means[labels]).T @ (features - means[labels]) / len(features)

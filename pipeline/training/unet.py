@@ -25,7 +25,9 @@ STABLE_DIFFUSION = PACK / "stable-diffusion"
 
 
 def scheduler() -> DDPMScheduler:
-    return DDPMScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, prediction_type="v_prediction")
+    return DDPMScheduler(
+        beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, prediction_type="v_prediction"
+    )
 
 
 def build(settings: dict[str, Any], words_width: int) -> UNet2DConditionModel:
@@ -45,7 +47,7 @@ def build(settings: dict[str, Any], words_width: int) -> UNet2DConditionModel:
 
 
 def load_vae() -> AutoencoderKL:
-    return AutoencoderKL.from_pretrained(STABLE_DIFFUSION / "vae", torch_dtype=torch.float32).eval().requires_grad_(False)
+    return AutoencoderKL.from_pretrained(STABLE_DIFFUSION / "vae", dtype=torch.float32).eval().requires_grad_(False)
 
 
 def load_clip() -> tuple[CLIPModel, CLIPTokenizer]:
@@ -120,7 +122,9 @@ def prompts_of(data: Phantoms, rows: list[int], generator: torch.Generator, sile
     return out
 
 
-def example(data: Phantoms, latents: Tensor, rows: list[int], frozen: Frozen, generator: torch.Generator, whole: float) -> tuple[Tensor, Tensor, Tensor]:
+def example(
+    data: Phantoms, latents: Tensor, rows: list[int], frozen: Frozen, generator: torch.Generator, whole: float
+) -> tuple[Tensor, Tensor, Tensor]:
     """Nine-channel input, the v-prediction target, and the timesteps, for phantoms ``rows``."""
     x0 = latents[rows].float()
     images = pixels(data.images[rows])
@@ -151,7 +155,13 @@ def run(steps: int | None = None) -> None:
             words = frozen.words(prompts_of(data, rows, generator))
         return F.mse_loss(unet(inputs, times, words).sample.float(), target)
 
-    train("unet", unet, step_loss, Schedule(steps or settings["steps"], settings["lr"], save_every=200), average=True)
+    train(
+        "unet",
+        unet,
+        step_loss,
+        Schedule(steps or settings["steps"], settings["lr"], save_every=200),
+        average=True,
+    )
     write(unet, frozen, STABLE_DIFFUSION)
 
 
@@ -159,7 +169,9 @@ def write(unet: UNet2DConditionModel, frozen: Frozen, folder: Path) -> None:
     """The folder `StableDiffusionInpaintPipeline.from_pretrained` reads."""
     from diffusers import StableDiffusionInpaintPipeline
 
-    steps = DPMSolverMultistepScheduler.from_config(frozen.noise.config, algorithm_type="dpmsolver++", use_karras_sigmas=False)
+    steps = DPMSolverMultistepScheduler.from_config(
+        frozen.noise.config, algorithm_type="dpmsolver++", use_karras_sigmas=False
+    )
     pipe = StableDiffusionInpaintPipeline(
         vae=frozen.vae, text_encoder=frozen.clip.text_model, tokenizer=frozen.tokenizer, unet=unet, scheduler=steps,
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,

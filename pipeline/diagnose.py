@@ -1,0 +1,103 @@
+"""Dermatology diagnosis (paper, section 4.2 and Figure 5): SkinGPT's answers, and a closed label set.
+
+Two tasks with the paper's two prompts: the diagnosis, and the other possible diseases. Before either, the photo is
+compared with what the model was trained on; a photo unlike all of it gets no diagnosis.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+
+from pipeline.blip2 import Seen, VisionLanguageModel
+from pipeline.types import DIAGNOSIS_PROMPT, LOOKALIKES_PROMPT, Diagnosis, Turn
+
+CANNOT_TELL = (
+    "I cannot tell from this photo. It is unlike the pictures I learned from, so a name would be a guess. "
+    "You can try another photo: one area of skin, in focus, in even light, filling most of the picture."
+)
+REMEMBERED = 3
+"""Exchanges of a conversation the model is given back; a small model loses the thread with more."""
+
+
+def named(text: str, labels: Sequence[str]) -> tuple[str, ...]:
+    """Labels that ``text`` names, in the order of their first mention, each once.
+
+    Whole words, any case; where one name holds another ("acne vulgaris", "acne") the longer one counts.
+    """
+    pattern = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
+    known = {label.lower(): label for label in labels}
+    found = re.findall(rf"(?<!\w)({pattern})(?!\w)", text, flags=re.IGNORECASE)
+    return tuple(dict.fromkeys(known[name.lower()] for name in found))
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """Mahalanobis distance to the nearest class of the training set (Lee et al. 2018)."""
+
+    means: Tensor
+    """(classes, width)"""
+    precision: Tensor
+    """(width, width): inverse of the shared covariance"""
+    threshold: float
+
+    @classmethod
+    def load(cls, path: Path) -> Novelty:
+        tensors = load_file(path)
+        return cls(tensors["means"], tensors["precision"], float(tensors["threshold"]))
+
+    def distance(self, feature: Tensor) -> float:
+        gap = feature - self.means
+        return float(((gap @ self.precision) * gap).sum(1).min().clamp(min=0).sqrt())
+
+
+class SkinGPT:
+    """The diagnosis role: holds the model, the closed label set and the novelty detector."""
+
+    def __init__(self, model: VisionLanguageModel, novelty: Novelty, labels: Sequence[str]) -> None:
+        self.model, self.novelty, self.labels = model, novelty, tuple(labels)
+
+    @classmethod
+    def load(cls, folder: Path, labels: Sequence[str]) -> SkinGPT:
+        return cls(VisionLanguageModel.load(folder), Novelty.load(folder / "novelty.safetensors"), labels)
+
+    def see(self, image: Image.Image) -> Seen:
+        return self.model.see(image)
+
+    def is_familiar(self, seen: Seen) -> bool:
+        return self.novelty.distance(seen.feature) <= self.novelty.threshold
+
+    def first_task(self, seen: Seen) -> Iterator[str]:
+        """Words of the answer to "Could you diagnose the skin disease in this image for me?"."""
+        return self.model.stream(seen, DIAGNOSIS_PROMPT)
+
+    def second_task(self, seen: Seen, first_answer: str) -> Iterator[str]:
+        """Words of the answer to "What's the other possible skin disease in this picture?"."""
+        return self.model.stream(seen, LOOKALIKES_PROMPT, [(DIAGNOSIS_PROMPT, first_answer)])
+
+    def follow_up(self, seen: Seen, question: str, history: Sequence[Turn]) -> Iterator[str]:
+        """Words of the answer to a free question, with the conversation so far."""
+        pairs = [(a.text, b.text) for a, b in zip(history[::2], history[1::2], strict=False)]
+        plain = [(asked, said.replace("**", "")) for asked, said in pairs]
+        kept = plain[:1] + plain[1:][-(REMEMBERED - 1) :]
+        return self.model.stream(seen, question[:300].replace("#", " ").strip(), kept)
+
+    def reduce(self, seen: Seen, first_answer: str, second_answer: str) -> Diagnosis:
+        """Both answers -> one diagnosis and its look-alikes, all from the closed set."""
+        first = named(first_answer, self.labels)
+        others = tuple(n for n in named(second_answer, self.labels) if n not in first[:1])
+        return Diagnosis(first[0] if first else None, others if first else (), *self._measure(seen))
+
+    def abstention(self, seen: Seen) -> Diagnosis:
+        return Diagnosis(None, (), *self._measure(seen))
+
+    def _measure(self, seen: Seen) -> tuple[float, float]:
+        with torch.inference_mode():
+            return round(self.novelty.distance(seen.feature), 3), round(self.novelty.threshold, 3)

@@ -1,0 +1,239 @@
+"""The study's three conditions as explainers over one pipeline (paper, section 5.1; Contract 1).
+
+text: what SkinGPT says. cases: the same words, and similar cases with their diagnoses. generated: the same words,
+and the diagnosis and its look-alikes drawn on the user's own photo. The words do not differ between them.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from PIL import Image
+
+from pipeline.blip2 import Seen
+from pipeline.diagnose import CANNOT_TELL, named
+from pipeline.generate import Order, Progress
+from pipeline.skingen import SkinGEN, png
+from pipeline.types import (
+    CONDITIONS,
+    DIAGNOSIS_PROMPT,
+    LOOKALIKES_PROMPT,
+    AdapterPlan,
+    Case,
+    CasesFound,
+    Condition,
+    Diagnosis,
+    DiagnosisMade,
+    Event,
+    Explained,
+    Explainer,
+    ExplainRequest,
+    GeneratedImage,
+    ImageProgress,
+    ImagesReady,
+    Manifest,
+    MaskFound,
+    TextDelta,
+)
+
+Labels = tuple[str, ...]
+PACKAGES = ("torch", "transformers", "diffusers", "peft")
+
+
+@dataclass
+class Record:
+    """What the manifest will say, gathered on the way."""
+
+    began: float = field(default_factory=time.monotonic)
+    prompts: dict[str, str] = field(default_factory=dict)
+    latency_s: dict[str, float] = field(default_factory=dict)
+    fallbacks: list[str] = field(default_factory=list)
+    diagnosis: Diagnosis | None = None
+    caption: str | None = None
+    cases: tuple[Case, ...] = ()
+    images: tuple[GeneratedImage, ...] = ()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.latency_s[name] = round(time.monotonic() - start, 4)
+
+    def first_words(self) -> None:
+        self.latency_s.setdefault("first_words", round(time.monotonic() - self.began, 4))
+
+
+class SkinGENExplainer:
+    """One condition. `explain` reads from top to bottom like Figure 1 of the paper."""
+
+    def __init__(self, skingen: SkinGEN, condition: Condition) -> None:
+        self.skingen, self.condition = skingen, condition
+
+    def explain(self, request: ExplainRequest) -> Iterator[Event]:
+        """Events of Contract 1. Raises KeyError when the photo was not handed in."""
+        record = Record()
+        photo = self.skingen.photo(request.photo)
+        with record.stage("look"):
+            seen = self.skingen.look(photo)
+        if request.history and request.diagnosis is not None:
+            labels = yield from self._follow_up(request, seen, record)
+        else:
+            labels = yield from self._diagnose(request, seen, record)
+        if labels and self.condition == "cases":
+            yield from self._show_cases(photo, labels, record)
+        if labels and self.condition == "generated":
+            yield from self._show_images(photo, labels, request.seed, record)
+        record.latency_s["total"] = round(time.monotonic() - record.began, 4)
+        yield Explained(self._manifest(request, record))
+
+    def _diagnose(self, request: ExplainRequest, seen: Seen, record: Record) -> Generator[Event, None, Labels]:
+        """Both tasks of section 4.2, or an abstention. Returns the labels to show: the diagnosis first."""
+        skingpt = self.skingen.skingpt
+        if not skingpt.is_familiar(seen):
+            record.diagnosis = skingpt.abstention(seen)
+            record.first_words()
+            yield DiagnosisMade(record.diagnosis)
+            yield TextDelta(CANNOT_TELL)
+            return ()
+        record.prompts |= {"diagnosis": DIAGNOSIS_PROMPT, "lookalikes": LOOKALIKES_PROMPT}
+        with record.stage("diagnosis"):
+            first = yield from self._say(skingpt.first_task(seen), record)
+        if not named(first, skingpt.labels):  # clear skin, or a name outside the closed set
+            record.diagnosis = skingpt.reduce(seen, first, "")
+            yield DiagnosisMade(record.diagnosis)
+            if not first:
+                yield TextDelta(CANNOT_TELL)
+            return ()
+        yield TextDelta(" ")
+        with record.stage("lookalikes"):
+            second = yield from self._say(skingpt.second_task(seen, first), record)
+        record.diagnosis = skingpt.reduce(seen, first, second)
+        yield DiagnosisMade(record.diagnosis)
+        return self._labels_to_show(record.diagnosis, request.known_label)
+
+    def _labels_to_show(self, diagnosis: Diagnosis, known: str | None) -> Labels:
+        """The diagnosis and its look-alikes; what the participant named is always among them."""
+        assert diagnosis.label is not None, "nothing is shown for an abstention"
+        most = int(self.skingen.profile.settings["lookalikes"])
+        others = [label for label in (known, *diagnosis.lookalikes) if label and label != diagnosis.label]
+        inside = [label for label in dict.fromkeys(others) if label in self.skingen.skingpt.labels]
+        return (diagnosis.label, *inside[:most])
+
+    def _follow_up(self, request: ExplainRequest, seen: Seen, record: Record) -> Generator[Event, None, Labels]:
+        """An answer; conditions that the question names for the first time are shown as well."""
+        skingpt = self.skingen.skingpt
+        record.diagnosis = request.diagnosis
+        if record.diagnosis is None or record.diagnosis.label is None:
+            yield TextDelta(CANNOT_TELL)
+            return ()
+        record.prompts["question"] = request.question
+        with record.stage("answer"):
+            yield from self._say(skingpt.follow_up(seen, request.question, request.history), record)
+        return tuple(n for n in named(request.question, skingpt.labels) if n not in request.shown)
+
+    def _say(self, words: Iterator[str], record: Record) -> Generator[Event, None, str]:
+        """Stream words with condition names in bold; returns the plain answer."""
+        said = ""
+        for piece in emphasised(words, self.skingen.skingpt.labels):
+            record.first_words()
+            said += piece
+            yield TextDelta(piece)
+        return said.replace("**", "").strip()
+
+    def _show_cases(self, photo: Image.Image, labels: Labels, record: Record) -> Iterator[Event]:
+        self._retrieve(photo, labels, record)
+        yield CasesFound(record.cases)
+
+    def _retrieve(self, photo: Image.Image, labels: Labels, record: Record) -> None:
+        with record.stage("caption"):
+            record.caption = self.skingen.caption(photo)
+        with record.stage("cases"):
+            record.cases = self.skingen.cases(photo, record.caption, labels)
+
+    def _show_images(self, photo: Image.Image, labels: Labels, seed: int, record: Record) -> Iterator[Event]:
+        """Figure 6, then Figure 8."""
+        assert record.diagnosis is not None, "pictures follow a diagnosis"
+        with record.stage("mask"):
+            found = self.skingen.mask(photo, record.diagnosis)
+        if found is None:
+            record.fallbacks.append("no affected area was found: no picture is drawn")
+            yield MaskFound(None)
+            return
+        if found.prompt != record.diagnosis.label:
+            record.fallbacks.append(f"the area was found as {found.prompt!r}, not by the diagnosis' name")
+        yield MaskFound(self.skingen.describe(photo, found))
+        self._retrieve(photo, labels, record)
+        assert record.caption is not None, "retrieval begins with a caption"
+        orders = self.skingen.orders(labels, record.caption, record.cases, seed)
+        with record.stage("images"):
+            for news in self.skingen.generate(photo, found, orders):
+                if isinstance(news, Progress):
+                    previews = tuple(self.skingen.images.put(png(p)) for p in news.previews)
+                    yield ImageProgress(news.step, news.steps, labels, previews)
+                else:
+                    record.images = self._keep(orders, news)
+        yield ImagesReady(record.images)
+
+    def _keep(self, orders: list[Order], pictures: list[Image.Image]) -> tuple[GeneratedImage, ...]:
+        put = self.skingen.images.put
+        return tuple(
+            GeneratedImage(o.label, put(png(p)), o.prompt, o.seed, o.plan)
+            for o, p in zip(orders, pictures, strict=True)
+        )
+
+    def _manifest(self, request: ExplainRequest, record: Record) -> Manifest:
+        plans: tuple[AdapterPlan, ...] = tuple(image.plan for image in record.images)
+        generator, profile = self.skingen.generator, self.skingen.profile
+        return Manifest(
+            key=request.key,
+            condition=self.condition,
+            profile=profile.name,
+            photo=request.photo,
+            question=request.question,
+            seed=request.seed,
+            models=self.skingen.models,
+            prompts=record.prompts | {f"image: {i.label}": i.prompt for i in record.images},
+            adapters=plans,
+            settings={**profile.settings, "scheduler": generator.scheduler_name, "decoding": "greedy"},
+            diagnosis=record.diagnosis,
+            caption=record.caption,
+            cases=tuple(c.case_id for c in record.cases),
+            images=tuple(i.image for i in record.images),
+            latency_s=record.latency_s,
+            fallbacks=tuple(record.fallbacks),
+            versions={p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
+        )
+
+
+def emphasised(words: Iterator[str], labels: Labels) -> Iterator[str]:
+    """The same text with every label in bold; held back only while a label may still be growing."""
+    longest = max((len(label) for label in labels), default=0)
+    pattern = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
+    bold = re.compile(rf"(?<!\w)({pattern})(?!\w)", re.IGNORECASE)
+    starts = {label[:i].lower() for label in labels for i in range(1, len(label) + 1)}
+    held = ""
+    for piece in words:
+        held += piece
+        cut = len(held)
+        for i in range(max(0, len(held) - longest), len(held)):
+            if (i == 0 or not held[i - 1].isalnum()) and held[i:].lower() in starts:
+                cut = i
+                break
+        if cut:
+            yield bold.sub(r"**\1**", held[:cut])
+            held = held[cut:]
+    if held:
+        yield bold.sub(r"**\1**", held)
+
+
+def make_explainers(skingen: SkinGEN) -> dict[Condition, Explainer]:
+    """The three conditions of the study over one set of loaded models."""
+    return {condition: SkinGENExplainer(skingen, condition) for condition in CONDITIONS}

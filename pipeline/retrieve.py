@@ -1,0 +1,94 @@
+"""Case retrieval (paper, section 4.4): similar cases by label, caption and image from a case library."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import functional as F
+from transformers import CLIPModel, CLIPTokenizer
+
+Vectors = NDArray[np.float32]
+
+
+class ClipEmbedder:
+    """CLIP's two encoders; embeddings are unit vectors of shape (n, dim)."""
+
+    def __init__(self, model: CLIPModel, words: CLIPTokenizer) -> None:
+        self.model, self.words = model.eval(), words
+        self.side = int(model.config.vision_config.image_size)
+
+    @classmethod
+    def load(cls, folder: Path) -> ClipEmbedder:
+        model = CLIPModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        return cls(model, CLIPTokenizer.from_pretrained(folder, local_files_only=True))
+
+    def pixels(self, images: Sequence[Image.Image]) -> Tensor:
+        """RGB pictures -> (n, 3, side, side), -1 to 1."""
+        small = [np.asarray(i.resize((self.side, self.side), Image.Resampling.BICUBIC)) for i in images]
+        return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    @torch.inference_mode()
+    def images(self, images: Sequence[Image.Image]) -> Vectors:
+        return self._unit(self.raw_images(images))
+
+    @torch.inference_mode()
+    def raw_images(self, images: Sequence[Image.Image]) -> Tensor:
+        """Projected image embeddings before normalisation: what the IP-Adapter takes."""
+        return self.model.get_image_features(pixel_values=self.pixels(images)).pooler_output
+
+    @torch.inference_mode()
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        tokens = self.words(list(texts), padding=True, truncation=True, return_tensors="pt")
+        return self._unit(self.model.get_text_features(**tokens).pooler_output)
+
+    @staticmethod
+    def _unit(x: Tensor) -> Vectors:
+        out: Vectors = F.normalize(x, dim=-1).numpy()
+        return out
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One case found."""
+
+    index: int
+    case_id: str
+    label: str
+    caption: str
+    file: Path
+    similarity: float
+
+
+class CaseLibrary:
+    """A folder with cases.json (id, label, caption, file) and cases.safetensors (image and text vectors)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[dict[str, str]] = json.loads((folder / "cases.json").read_text())
+        vectors = load_file(folder / "cases.safetensors")
+        self.image_vectors: Vectors = vectors["image"].float().numpy()
+        self.text_vectors: Vectors = vectors["text"].float().numpy()
+        self._labels = np.array([row["label"] for row in self.rows])
+
+    def search(self, image: Vectors, caption: Vectors, label: str | None = None, k: int = 4) -> list[Hit]:
+        """The ``k`` most similar cases, of ``label`` only when it is given.
+
+        image, caption: unit vectors (dim,). Similarity is the mean of the two cosines, -1 to 1.
+        """
+        score = (self.image_vectors @ image + self.text_vectors @ caption) / 2
+        among = np.arange(len(score)) if label is None else np.flatnonzero(self._labels == label)
+        best = among[np.argsort(-score[among], kind="stable")[:k]]
+        return [self._hit(int(i), float(score[i])) for i in best]
+
+    def _hit(self, i: int, similarity: float) -> Hit:
+        row = self.rows[i]
+        return Hit(i, row["id"], row["label"], row["caption"], self.folder / row["file"], similarity)

@@ -1,0 +1,62 @@
+"""The embedded case library and the gallery of photos that participants may choose, both drawn as phantoms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from pipeline.phantom import LABELS, Phantom, draw
+from pipeline.retrieve import ClipEmbedder
+from pipeline.training.data import SEEDS
+from pipeline.training.loop import PACK
+from pipeline.training.text import PROMPT
+
+CASE_SIZE, GALLERY_SIZE = 192, 384
+PER_CELL = 2
+"""Cases for each condition and skin type."""
+
+
+def _save(phantom: Phantom, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(phantom.image).save(path, quality=88)
+
+
+def build_cases() -> None:
+    """``cases/``: two phantoms of every condition on every skin type, with CLIP vectors of image and prompt."""
+    folder, clip = PACK / "cases", ClipEmbedder.load(PACK / "clip")
+    cells = [(label, t) for label in LABELS for t in range(1, 7) for _ in range(PER_CELL)]
+    drawn = [draw(SEEDS["cases"] + i, CASE_SIZE, label, t) for i, (label, t) in enumerate(cells)]
+    rows: list[dict[str, Any]] = []
+    for i, phantom in enumerate(drawn):
+        file = f"images/{i:03d}.jpg"
+        _save(phantom, folder / file)
+        rows.append({"id": f"C{i:03d}", "label": phantom.label, "caption": phantom.caption, "file": file,
+                     "skin_type": phantom.skin_type, "seed": phantom.seed})  # fmt: skip
+    images = clip.images([Image.open(folder / r["file"]).convert("RGB") for r in rows])
+    texts = clip.texts([PROMPT.format(label=r["label"], caption=r["caption"]) for r in rows])
+    (folder / "cases.json").write_text(json.dumps(rows, indent=1) + "\n")
+    vectors = {"image": torch.from_numpy(images).half(), "text": torch.from_numpy(texts).half()}
+    save_file(vectors, folder / "cases.safetensors")
+
+
+def build_gallery(most: int = 18) -> None:
+    """``gallery/``: photos offered to participants, over conditions and skin types; the label is not shown to them."""
+    folder = PACK / "gallery"
+    rows: list[dict[str, Any]] = []
+    for i in range(most):
+        phantom = draw(SEEDS["gallery"] + i, GALLERY_SIZE, LABELS[(5 * i) % len(LABELS)], i % 6 + 1)
+        _save(phantom, folder / f"{i + 1:02d}.jpg")
+        rows.append({"id": f"G{i + 1:02d}", "file": f"{i + 1:02d}.jpg", "label": phantom.label,
+                     "skin_type": phantom.skin_type, "seed": phantom.seed})  # fmt: skip
+    (folder / "gallery.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def run(steps: int | None = None) -> None:
+    """Write ``cases/`` and ``gallery/`` (``steps`` has no meaning here)."""
+    build_cases()
+    build_gallery()
