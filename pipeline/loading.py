@@ -15,12 +15,12 @@ def load_explainers(profile: Profile, images: ImageStore, threads: int | None = 
 
     Raises ProfileError when weights are missing.
     """
+    _hush_libraries()
     from pipeline.explainers import make_explainers
     from pipeline.skingen import SkinGEN
 
     if threads is not None:
         profile = replace(profile, settings={**profile.settings, "threads": threads})
-    _hush_libraries()
     with warnings.catch_warnings():
         # peft remarks on every LoRA that covers only some of the layers it could cover: ours do.
         warnings.filterwarnings("ignore", module="peft")
@@ -28,7 +28,7 @@ def load_explainers(profile: Profile, images: ImageStore, threads: int | None = 
 
 
 def _hush_libraries() -> None:
-    """No progress bars and hints of the model libraries between ours; errors still come through."""
+    """No progress bars and hints of the model libraries between ours, not even while they are imported."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
