@@ -20,11 +20,11 @@ from typing import Annotated, Any
 import typer
 from PIL import Image
 
-from benchmarks.running_app import Memory, running_app, wait_for_models
+from benchmarks.running_app import DidNotStart, Memory, running_app, wait_for_models
 from pipeline.client import PipelineClient
 from pipeline.phantom import draw
 from pipeline.photo import clean_photo
-from pipeline.profile import Profile, load_profile
+from pipeline.profile import Profile, ProfileError, load_profile
 from pipeline.types import Explained, ExplainRequest, Failed, ImagesReady, Manifest, MaskFound, TextDelta
 
 PICTURES = 4
@@ -166,6 +166,14 @@ def main(
     profile: Annotated[str, typer.Option(help="Models: a profile's name or file.")] = "phantom",
 ) -> None:
     """Measure the running app beside a plain diffusers loop, in turn; prints medians and their ratio."""
+    try:
+        typer.echo(measured(repeats, profile))
+    except (NothingToMeasure, DidNotStart, ProfileError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+def measured(repeats: int, profile: str) -> str:
     peer = PlainLoop(load_profile(profile))
     answers, loop = [], []
     with running_app(profile) as app, app.visited(), app.client() as client:
@@ -178,8 +186,7 @@ def main(
             assert answered is not None, "the same question led to four pictures before"
             answers.append(answered)
             loop.append(peer.draw(chosen, mask))
-        memory = app.memory()
-    typer.echo(report(answers, loop, memory, loading))
+        return report(answers, loop, app.memory(), loading)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from pipeline.client import TOKEN_VARIABLE, URL_VARIABLE, PipelineClient
 
@@ -52,7 +53,10 @@ class RunningApp:
     @contextmanager
     def visited(self) -> Iterator[None]:
         """One open page: the first makes the app's process import and open everything."""
-        with connect(f"ws://127.0.0.1:{self.port}/_stcore/stream", subprotocols=["streamlit"]) as socket_:
+        address = f"ws://127.0.0.1:{self.port}/_stcore/stream"
+        # Nobody reads what the page sends on: no limits on it, and no pings that wait behind it.
+        options = {"ping_interval": None, "max_queue": None, "max_size": None}
+        with connect(address, subprotocols=[Subprotocol("streamlit")], **options) as socket_:
             message = BackMsg()
             message.rerun_script.query_string = ""
             socket_.send(message.SerializeToString())
