@@ -81,7 +81,8 @@ def serve(
 
 def _command(address: str, port: int) -> list[str]:
     options = ["--server.address", address, "--server.port", str(port), "--server.headless", "true"]
-    return [sys.executable, "-m", "streamlit", "run", str(ROOT / "study_app" / "app.py"), *options]
+    quiet = ["--logger.hideWelcomeMessage", "true"]  # the addresses are printed by `serve`
+    return [sys.executable, "-m", "streamlit", "run", str(ROOT / "study_app" / "app.py"), *options, *quiet]
 
 
 def open_browser(url: str) -> None:

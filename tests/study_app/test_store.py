@@ -38,9 +38,7 @@ def test_a_token_finds_its_participant_and_is_not_in_the_file(store: Store, stud
     assert store.participant_by_token("") is None
 
 
-def test_an_answer_is_kept_once_and_a_change_of_mind_keeps_both(
-    store: Store, media: MediaStore, study: Study
-) -> None:
+def test_an_answer_is_kept_once_and_a_change_of_mind_keeps_both(store: Store, media: MediaStore, study: Study) -> None:
     participant = arrive(store, study)
     walk_to(store, media, participant, "rating:1")
     assert store.save_answer(participant, "trust", 2, period=1, duration_s=3.5)
@@ -97,9 +95,17 @@ def test_an_answer_that_fits_no_question_is_refused(
     assert rows(store, "SELECT count(*) AS n FROM answer") == before
 
 
-def test_nothing_is_taken_before_consent_nor_after_the_end(
-    store: Store, media: MediaStore, study: Study
-) -> None:
+def test_nothing_is_rated_before_the_conversation_is_over(store: Store, media: MediaStore, study: Study) -> None:
+    participant = arrive(store, study)
+    walk_to(store, media, participant, "conversation:1")
+    ask(store, participant, 1)
+    with pytest.raises(Refused, match="period 1 has none finished"):
+        store.save_answer(participant, "trust", 3, period=1)
+    store.finish_exposure(participant, 1)
+    assert store.save_answer(participant, "trust", 3, period=1)
+
+
+def test_nothing_is_taken_before_consent_nor_after_the_end(store: Store, media: MediaStore, study: Study) -> None:
     early, declined, done = (arrive(store, study) for _ in range(3))
     store.record_consent(declined, agreed=False)
     walk_to(store, media, done, "finished")
@@ -214,9 +220,7 @@ def test_exclusion_keeps_data_and_gives_the_reason(store: Store, media: MediaSto
         store.exclude(participant, "again")
 
 
-def test_a_photo_may_be_changed_until_the_first_question(
-    store: Store, media: MediaStore, study: Study
-) -> None:
+def test_a_photo_may_be_changed_until_the_first_question(store: Store, media: MediaStore, study: Study) -> None:
     participant = arrive(store, study)
     walk_to(store, media, participant, "photo:1")
     with pytest.raises(Refused, match="not kept"):
@@ -254,6 +258,18 @@ def test_the_database_itself_refuses(store: Store, media: MediaStore, study: Stu
     with pytest.raises(sqlite3.IntegrityError), store.database.write() as conn:
         conn.execute(statement)
     assert (rows(store, "SELECT * FROM answer"), rows(store, "SELECT * FROM participant")) == before
+
+
+def test_a_write_begins_by_taking_the_lock(
+    store: Store, db: Path, study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read first and locked later, two who allocate at once would see the same counts, or fail."""
+    monkeypatch.setattr(database, "BUSY_S", 0.1)
+    other = Store.open(db)
+    with store.database.write(), pytest.raises(NotSaved):
+        other.register(study)
+    other.register(study)
+    other.close()
 
 
 def test_a_locked_database_says_not_saved_in_bounded_time(
@@ -297,9 +313,7 @@ def test_a_full_disk_says_not_saved_and_changes_nothing(db: Path, study: Study) 
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(
-    answers=st.lists(st.tuples(st.sampled_from(["trust", "ease", "effort"]), st.integers(1, 5)), max_size=12)
-)
+@given(answers=st.lists(st.tuples(st.sampled_from(["trust", "ease", "effort"]), st.integers(1, 5)), max_size=12))
 def test_the_view_always_shows_the_last_answer(
     store: Store, media: MediaStore, study: Study, answers: list[tuple[str, int]]
 ) -> None:
