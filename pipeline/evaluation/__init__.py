@@ -1,0 +1,1 @@
+"""Numbers on the embedded models, from seeds that no training used."""

@@ -1,0 +1,71 @@
+"""The pack's model card, written from measured figures and never by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from safetensors import safe_open
+
+from pipeline.evaluation.pack import Figure
+from pipeline.phantom import HELD_OUT, LABELS
+from pipeline.training.loop import RECIPES, WORK, recipe
+from pipeline.weights import weight_files
+
+HEAD = """# Model card of the embedded pack
+
+Demonstration models. They were trained on phantoms (drawn photographs of skin, `pipeline/phantom`), have never seen a
+person's skin, and must not be used for diagnosis nor in a real study. Their only use is to run the real code of
+SkinGEN on any machine: same classes, same file formats, small weights.
+
+Licence: Apache-2.0, like the code that drew the data. No photograph of a person and no downloaded weight went into
+them. This file is written by `python -m pipeline evaluate pack`; do not edit it.
+"""
+
+
+def parameters(folder: Path) -> tuple[float, float]:
+    """(millions of parameters, megabytes) of a role's weights."""
+    total = 0
+    for path in weight_files(folder):
+        with safe_open(path, "pt") as file:
+            total += sum(int(file.get_tensor(k).numel()) for k in file.keys())  # noqa: SIM118 (not a dict)
+    return total / 1e6, sum(p.stat().st_size for p in weight_files(folder)) / 1e6
+
+
+def row(figure: Figure) -> str:
+    digits = 2 if figure.unit in {"", "s"} else 1
+    return f"| {figure.what} | {figure.value:.{digits}f} {figure.unit} | {figure.n} | {figure.worst} |"
+
+
+def write(pack: Path, figures: list[Figure]) -> None:
+    """``figures.json`` and ``MODEL_CARD.md`` in the pack's folder."""
+    (pack / "figures.json").write_text(json.dumps([dataclasses.asdict(f) for f in figures], indent=1) + "\n")
+    lines = [HEAD, "## Figures on unseen phantoms", "", "| what | value | n | worst group |", "|---|---|---|---|"]
+    lines += [row(f) for f in figures]
+    lines += ["", "## Roles", "", "| folder | parameters | size |", "|---|---|---|"]
+    folders = sorted(p for p in pack.iterdir() if p.is_dir() and weight_files(p))
+    sizes = {p.name: parameters(p) for p in folders}
+    lines += [f"| {name} | {n:.2f} M | {mb:.1f} MB |" for name, (n, mb) in sizes.items()]
+    lines += [f"| all | | {sum(mb for _, mb in sizes.values()):.1f} MB |", "", "## Training", ""]
+    lines += [
+        "Each part: `python -m pipeline train PART`; everything: `make pack`. CPU, one core each, bfloat16 autocast.",
+        "",
+    ]
+    lines += ["| recipe | seed | steps | last loss |", "|---|---|---|---|"]
+    lines += [_training_row(path.stem) for path in sorted(RECIPES.glob("*.yaml"))]
+    lines += [
+        "",
+        f"Conditions: {', '.join(LABELS)}. Kept out of all base training, known to its LoRA only: {HELD_OUT}.",
+        "",
+    ]
+    (pack / "MODEL_CARD.md").write_text("\n".join(lines))
+
+
+def _training_row(part: str) -> str:
+    settings = recipe(part)
+    losses = []
+    for log in sorted(WORK.glob(f"{part}*/log.jsonl")):
+        last = json.loads(log.read_text().splitlines()[-1])
+        losses.append(f"{log.parent.name}: {last['loss']} after {last['step']}")
+    return f"| {part} | {settings['seed']} | {settings.get('steps', 'see recipe')} | {'; '.join(losses) or 'log not kept'} |"
