@@ -1,5 +1,5 @@
 # Everything a newcomer needs; `make` alone lists it.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell python3.11 -c 'import sys; print(sys.executable)' 2>/dev/null || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 # Rewritten when requirements.txt is newer: a second `make run` installs nothing and starts at once.

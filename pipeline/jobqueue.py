@@ -34,9 +34,13 @@ KEEP_JOBS = 256
 KEEP_S = 3600.0
 """A finished job is forgotten after this many seconds, or when `KEEP_JOBS` newer ones are finished."""
 
+STALL_S = 300.0
+"""A running job that says nothing for this long hangs: a thread cannot be stopped, so the server is."""
+
 CANCELLED = "Cancelled before the answer was complete."
 BROKE = "The answer could not be completed. Ask again."
 UNFINISHED = "The answer stopped before its end. Ask again."
+STALLED = "The answer took too long and was stopped. Ask again."
 STOPPING = "The model server was stopped. Ask again."
 
 Explainers = Mapping[Condition, Explainer]
@@ -57,6 +61,7 @@ class Job:
         self.request = request
         self.cancelled = threading.Event()
         self.finished_at: float | None = None
+        self.heard_at = time.monotonic()
         self._lines: list[str] = []
         self._wakers: set[Callable[[], None]] = set()
         self._lock = threading.Lock()
@@ -67,6 +72,7 @@ class Job:
             if self.finished_at is not None:
                 return
             self._lines.append(event_to_json(event))
+            self.heard_at = time.monotonic()
             if isinstance(event, Explained | Failed):
                 self.finished_at = time.monotonic()
             wakers = tuple(self._wakers)
@@ -100,13 +106,16 @@ class JobQueue:
         max_waiting: int = MAX_WAITING,
         keep_jobs: int = KEEP_JOBS,
         keep_s: float = KEEP_S,
+        stall_s: float = STALL_S,
         on_broken: Callable[[], None] = lambda: None,
     ) -> None:
-        """``load`` runs in the worker's thread; when it raises, ``on_broken`` is called once."""
+        """``load`` runs in the worker's thread. ``on_broken`` is called when it raises, and when a job
+        hangs: the process is of no more use then."""
         self._load = load
         self._max_waiting = max_waiting
         self._keep_jobs = keep_jobs
         self._keep_s = keep_s
+        self._stall_s = stall_s
         self._on_broken = on_broken
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._waiting: deque[Job] = deque()
@@ -118,6 +127,7 @@ class JobQueue:
 
     def start(self) -> None:
         self._thread.start()
+        threading.Thread(target=self._watch, name="stall watch", daemon=True).start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Cancel everything and wait a while for the running job to notice."""
@@ -212,8 +222,23 @@ class JobQueue:
             if self._stopping:
                 return None
             self._running = self._waiting.popleft()
+            self._running.heard_at = time.monotonic()
             self._tell_positions()
             return self._running
+
+    def _watch(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait(self._stall_s / 4)
+                job = self._running
+                if self._stopping:
+                    return
+            if job is not None and time.monotonic() - job.heard_at > self._stall_s:
+                reference = _reference()
+                log.error("Job %s hangs, reference %s", job.request.key, reference)
+                job.publish(Failed(STALLED, reference))
+                self._on_broken()
+                return
 
 
 def run_job(job: Job, explainers: Explainers) -> None:

@@ -65,7 +65,8 @@ class Scripted:
     """An explainer for all three conditions. ``pause_s`` passes between events.
 
     A question that contains "break" raises, "stop early" ends without Explained, "hold" waits at the
-    first picture until `release` is set or the iterator is closed. A question with "cannot tell" abstains.
+    first picture until `release` is set or the iterator is closed, "hang" waits for it without an event. A
+    question with "cannot tell" abstains.
     """
 
     images: ImageStore
@@ -100,6 +101,8 @@ class Scripted:
             yield TextDelta(word)
         if "stop early" in request.question:
             return
+        if "hang" in request.question:
+            self.release.wait()
         pictures: tuple[str, ...] = ()
         if not request.history:
             for event in self._pictures(request, diagnosis):
@@ -117,9 +120,7 @@ class Scripted:
         for step in range(1, STEPS + 1):
             while "hold" in request.question and not self.release.wait(0.01):
                 yield ImageProgress(step - 1, STEPS)
-            yield ImageProgress(
-                step, STEPS, diagnosis.lookalikes, (self._put(40 + step), self._put(80 + step))
-            )
+            yield ImageProgress(step, STEPS, diagnosis.lookalikes, (self._put(40 + step), self._put(80 + step)))
         yield ImagesReady(
             tuple(
                 GeneratedImage(label, self._put(100 + 10 * index), f"a photo of {label}", 7, _plan(label))
@@ -135,9 +136,7 @@ def _plan(label: str) -> AdapterPlan:
     return AdapterPlan(label, "skin", 0.8, 0.5, ("case-1",))
 
 
-def scripted_manifest(
-    request: ExplainRequest, diagnosis: Diagnosis, pictures: tuple[str, ...] = ()
-) -> Manifest:
+def scripted_manifest(request: ExplainRequest, diagnosis: Diagnosis, pictures: tuple[str, ...] = ()) -> Manifest:
     return Manifest(
         key=request.key,
         condition=request.condition,
@@ -186,9 +185,7 @@ def scripted_server(
     queue = JobQueue(lambda: load(explainers), max_waiting=max_waiting)
     app = make_app(ScriptedProfile(), queue, images, TOKEN, heartbeat_s)
     listener = socket.create_server(("127.0.0.1", port))
-    config = uvicorn.Config(
-        app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=0
-    )
+    config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=0)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from pipeline.images import DiskImages, png_size
-from pipeline.jobqueue import BROKE, CANCELLED, STOPPING, UNFINISHED, Explainers, Job, JobQueue
+from pipeline.jobqueue import BROKE, CANCELLED, STALLED, STOPPING, UNFINISHED, Explainers, Job, JobQueue
 from pipeline.server import MAX_IMAGE_BYTES, MAX_REQUEST_BYTES, make_app
 from pipeline.serving import CannotServe, Options, Stopper, serve, serve_app, token_from_environment
 from pipeline.types import (
@@ -380,9 +380,7 @@ def test_the_port_is_open_before_the_models_are_loaded(tmp_path: Path) -> None:
         assert door.get("/health").json()["ready"] is True
 
 
-def test_models_that_cannot_be_loaded_stop_the_server(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_models_that_cannot_be_loaded_stop_the_server(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     broken = threading.Event()
 
     def load() -> Explainers:
@@ -395,6 +393,23 @@ def test_models_that_cannot_be_loaded_stop_the_server(
     assert "weights are missing" in caplog.text
     assert queue.loading is not None
     assert "could not be loaded" in queue.loading
+
+
+def test_a_job_that_hangs_fails_and_takes_the_server_down(tmp_path: Path) -> None:
+    """A thread cannot be stopped; whoever started the server starts it again."""
+    broken = threading.Event()
+    explainer = Scripted(DiskImages(tmp_path))
+    explainers: Explainers = dict.fromkeys(CONDITIONS, explainer)
+    queue = JobQueue(lambda: explainers, stall_s=0.2, on_broken=broken.set)
+    queue.start()
+    fine = queue.submit(asked("a"))
+    until(lambda: fine.finished_at is not None)
+    assert not broken.is_set()
+    hanging = queue.submit(asked("b", question="hang"))
+    assert broken.wait(5)
+    assert reason(hanging) == STALLED
+    explainer.release.set()
+    queue.stop()
 
 
 def test_stopping_ends_running_and_waiting_jobs(tmp_path: Path) -> None:
