@@ -10,7 +10,6 @@ from safetensors import safe_open
 
 from pipeline.evaluation.pack import Figure
 from pipeline.phantom import HELD_OUT, LABELS
-from pipeline.training.loop import RECIPES, WORK, recipe
 from pipeline.weights import weight_files
 
 HEAD = """# Model card of the embedded pack
@@ -49,11 +48,11 @@ def write(pack: Path, figures: list[Figure]) -> None:
     lines += [f"| {name} | {n:.2f} M | {mb:.1f} MB |" for name, (n, mb) in sizes.items()]
     lines += [f"| all | | {sum(mb for _, mb in sizes.values()):.1f} MB |", "", "## Training", ""]
     lines += [
-        "Each part: `python -m pipeline train PART`; everything: `make pack`. CPU, one core each, bfloat16 autocast.",
+        "Each part: `python -m pipeline train PART`; everything: `make pack`. Seeds and settings: `pipeline/training/recipes`.",
         "",
     ]
-    lines += ["| recipe | seed | steps | last loss |", "|---|---|---|---|"]
-    lines += [_training_row(path.stem) for path in sorted(RECIPES.glob("*.yaml"))]
+    lines += ["| part | steps | last loss | minutes |", "|---|---|---|---|"]
+    lines += [_training_row(path) for path in sorted((pack / "logs").glob("*.jsonl"))]
     lines += [
         "",
         f"Conditions: {', '.join(LABELS)}. Kept out of all base training, known to its LoRA only: {HELD_OUT}.",
@@ -62,10 +61,8 @@ def write(pack: Path, figures: list[Figure]) -> None:
     (pack / "MODEL_CARD.md").write_text("\n".join(lines))
 
 
-def _training_row(part: str) -> str:
-    settings = recipe(part)
-    losses = []
-    for log in sorted(WORK.glob(f"{part}*/log.jsonl")):
-        last = json.loads(log.read_text().splitlines()[-1])
-        losses.append(f"{log.parent.name}: {last['loss']} after {last['step']}")
-    return f"| {part} | {settings['seed']} | {settings.get('steps', 'see recipe')} | {'; '.join(losses) or 'log not kept'} |"
+def _training_row(log: Path) -> str:
+    """From the log that `pipeline.training.loop` keeps with the pack: one JSON object per line."""
+    last = json.loads(log.read_text().splitlines()[-1])
+    minutes = last["s_per_step"] * last["step"] / 60
+    return f"| {log.stem} | {last['step']} | {last['loss']} | {minutes:.0f} |"

@@ -149,7 +149,7 @@ def retrieval(skingen: SkinGEN, test: list[Phantom], k: int = 4) -> Iterator[Fig
 
 
 def generation(skingen: SkinGEN, test: list[Phantom]) -> Iterator[Figure]:
-    """Pictures of the diagnosis and its look-alikes, named by SkinGPT, which no part of the generator was trained on."""
+    """Pictures of the diagnosis and its look-alikes, named by SkinGPT, which had no part in training the generator."""
     named_so, groups, outside, seconds = [], [], [], []
     for p, seed in zip(test, count()):
         image, about = photo(p), skingen.profile.about(str(p.label))

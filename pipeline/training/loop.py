@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def train(
     """Minimise ``loss_of(step, generator)`` over the model's trainable parameters.
 
     The generator is seeded by the step, so that a resumed run draws what an uninterrupted one would.
-    Writes ``.cache/training/<part>/{checkpoint.pt,log.jsonl}``; continues from the checkpoint when it is of
+    Writes ``.cache/training/<part>/{checkpoint.pt,log.jsonl}`` and keeps the log with the pack; continues from the checkpoint when it is of
     the same schedule. Returns the losses of this call. With ``average`` the model ends with its moving average.
     """
     folder = WORK / part
@@ -122,6 +123,8 @@ def train(
     if ema:
         ema.copy_to(model)
     model.eval()
+    (PACK / "logs").mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / "log.jsonl", PACK / "logs" / f"{part}.jsonl")
     return losses
 
 

@@ -143,8 +143,7 @@ def profile_file(tmp_path: Path) -> Path:
     (tmp_path / "pack" / "labels.yaml").write_text("{}")
     file = tmp_path / "small.yaml"
     file.write_text(
-        "name: small\ndemonstration: true\nroot: pack\nlabels: labels.yaml\n"
-        "roles: {diagnose: weights}\nsettings: {}\n"
+        "name: small\ndemonstration: true\nroot: pack\nlabels: labels.yaml\nroles: {diagnose: weights}\nsettings: {}\n"
     )
     return file
 

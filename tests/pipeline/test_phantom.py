@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import numpy as np
 import pytest
@@ -78,7 +79,7 @@ def _change(image: np.ndarray) -> np.ndarray:
 
 def test_darker_types_are_darker() -> None:
     mean = [np.mean([luminance(draw(s, 48, None, t).image) for s in range(12)]) for t in SKIN_TYPES]
-    assert all(a > b + 3 for a, b in zip(mean, mean[1:], strict=False)), mean
+    assert all(a > b + 3 for a, b in itertools.pairwise(mean)), mean
 
 
 def test_more_melanin_darkens_and_more_blood_reddens() -> None:
@@ -86,7 +87,7 @@ def test_more_melanin_darkens_and_more_blood_reddens() -> None:
         field = [np.full((2, 2), v, dtype=np.float32) for v in (melanin, blood, 0.75, 0.0)]
         return reflectance(*field)[0, 0]
 
-    for (low, high), (next_low, _) in zip(MELANIN_BY_TYPE, MELANIN_BY_TYPE[1:], strict=False):
+    for (low, high), (next_low, _) in itertools.pairwise(MELANIN_BY_TYPE):
         assert low < high < next_low
         assert (colour(low, 0.01) > colour(high, 0.01)).all()
     pale, red = colour(0.02, 0.005), colour(0.02, 0.05)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -36,7 +37,7 @@ def test_names_are_found_as_whole_words(text: str, expected: tuple[str, ...]) ->
 
 def pieces(text: str, cuts: list[int]) -> Iterator[str]:
     places = [0, *sorted({c % (len(text) + 1) for c in cuts}), len(text)]
-    yield from (text[a:b] for a, b in zip(places, places[1:], strict=False))
+    yield from (text[a:b] for a, b in itertools.pairwise(places))
 
 
 @given(cuts=st.lists(st.integers(0, 200), max_size=30))
