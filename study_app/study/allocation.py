@@ -19,9 +19,7 @@ def sequences(study: Study) -> tuple[Sequence, ...]:
     return tuple(itertools.permutations(condition.key for condition in study.conditions))
 
 
-def choose_sequence(
-    study: Study, run_kind: RunKind, participant: str, load: Mapping[Sequence, int]
-) -> Sequence:
+def choose_sequence(study: Study, run_kind: RunKind, participant: str, load: Mapping[Sequence, int]) -> Sequence:
     """One of the sequences with the fewest participants, drawn from the study's seed.
 
     ``load`` counts those who completed or are recently active in each sequence, within the study and run

@@ -69,16 +69,10 @@ def name_of(loc: tuple[str | int, ...], data: Any) -> str:
             value = None
         if isinstance(part, int):
             thing = {"demographics": "question"}.get(str(loc[index - 1]), str(loc[index - 1]).rstrip("s"))
-            label = (
-                value.get("id") or value.get("key") or value.get("value") if isinstance(value, dict) else None
-            )
+            label = value.get("id") or value.get("key") or value.get("value") if isinstance(value, dict) else None
             name = f"{thing} '{label}'" if label else f"{thing} {part + 1}"
         else:
-            name = (
-                str(part)
-                if index == 0 or not isinstance(loc[index - 1], str)
-                else f"{loc[index - 1]} '{part}'"
-            )
+            name = str(part) if index == 0 or not isinstance(loc[index - 1], str) else f"{loc[index - 1]} '{part}'"
     return name
 
 
@@ -113,11 +107,7 @@ def _unknown_scales(data: dict[str, Any]) -> Iterator[Problem]:
 
 def _repeated_ids(data: dict[str, Any]) -> Iterator[Problem]:
     """Items, questions and comments share one space of ids: the log of answers names them by id."""
-    asked = [
-        ((field, i, "id"), row.get("id"))
-        for field in ("items", "demographics")
-        for i, row in _dicts(data, field)
-    ]
+    asked = [((field, i, "id"), row.get("id")) for field in ("items", "demographics") for i, row in _dicts(data, field)]
     comments = data.get("comments")
     if isinstance(comments, dict):
         asked.append((("comments", 0, "id"), comments.get("id", "comments")))
@@ -125,10 +115,7 @@ def _repeated_ids(data: dict[str, Any]) -> Iterator[Problem]:
     groups: list[list[tuple[tuple[str | int, ...], Any]]] = [list(asked), list(keys)]
     for index, question in _dicts(data, "demographics"):
         groups.append(
-            [
-                (("demographics", index, "options", i, "value"), o.get("value"))
-                for i, o in _dicts(question, "options")
-            ]
+            [(("demographics", index, "options", i, "value"), o.get("value")) for i, o in _dicts(question, "options")]
         )
     for group in groups:
         counts = Counter(str(name) for _, name in group)
@@ -187,6 +174,4 @@ def _placeholders(data: dict[str, Any]) -> Iterator[Problem]:
 def _conditions(data: dict[str, Any]) -> Iterator[Problem]:
     rows = data.get("conditions")
     if isinstance(rows, list) and len(rows) > MAX_CONDITIONS:
-        yield Problem(
-            ("conditions",), f"{len(rows)} conditions; all orders are balanced for up to {MAX_CONDITIONS}"
-        )
+        yield Problem(("conditions",), f"{len(rows)} conditions; all orders are balanced for up to {MAX_CONDITIONS}")

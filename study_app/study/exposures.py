@@ -51,9 +51,7 @@ def finish(conn: sqlite3.Connection, participant: str, period: int, now: str) ->
         raise Refused("There is no complete answer to rate yet.")
     if any(job.open for job in exposure.jobs):
         raise Refused("The assistant is still answering the last question.")
-    conn.execute(
-        "UPDATE exposure SET finished_at = ? WHERE participant = ? AND period = ?", (now, participant, period)
-    )
+    conn.execute("UPDATE exposure SET finished_at = ? WHERE participant = ? AND period = ?", (now, participant, period))
 
 
 def owns(conn: sqlite3.Connection, participant: str, sha256: str) -> bool:

@@ -26,7 +26,7 @@ class MediaStore:
     def __init__(self, folder: str | Path, store: Store) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._store = store
+        self._pictures = store.pictures
 
     def put(self, png: bytes) -> str:
         """Store PNG bytes (atomically), return their SHA-256. Raises ValueError when it is not a PNG."""
@@ -52,19 +52,19 @@ class MediaStore:
         """`put`, and the participant owns it: they may see it, and withdrawal erases it. Raises Refused
         after a withdrawal."""
         sha256 = hashlib.sha256(png).hexdigest()
-        self._store.own(participant, sha256, lambda: self.put(png))
+        self._pictures.own(participant, sha256, lambda: self.put(png))
         return sha256
 
     def read(self, participant: str, sha256: str) -> bytes:
         """The picture if the participant owns it. KeyError for unknown and for forbidden alike."""
-        if not self._store.owns(participant, sha256):
+        if not self._pictures.owns(participant, sha256):
             raise KeyError(sha256)
         return self.get(sha256)
 
     def withdraw(self, participant: str) -> None:
         """Withdrawal: photos, pictures, chat and answers of the participant are erased, in the database and
         on disk; a tombstone with the date stays. Pictures another participant owns stay. Idempotent."""
-        self._store.withdraw(participant, lambda sha256: self._path(sha256).unlink(missing_ok=True))
+        self._pictures.withdraw(participant, lambda sha256: self._path(sha256).unlink(missing_ok=True))
 
     def _path(self, sha256: str) -> Path:
         return self.folder / sha256[:2] / f"{sha256}.png"

@@ -193,9 +193,7 @@ def _checked_version(conn: sqlite3.Connection, path: Path, newest: int) -> int:
 def _backup_name(path: Path, version: int) -> Path:
     """data/study.db -> data/study.before-v2.db, or .before-v2-1.db when a former attempt left that."""
     stem = f"{path.stem}.before-v{version + 1}"
-    names = (
-        path.with_name(f"{stem}{suffix}{path.suffix}") for suffix in ("", *(f"-{n}" for n in range(1, 100)))
-    )
+    names = (path.with_name(f"{stem}{suffix}{path.suffix}") for suffix in ("", *(f"-{n}" for n in range(1, 100))))
     return next(name for name in names if not name.exists())
 
 

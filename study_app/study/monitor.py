@@ -90,7 +90,5 @@ def read_counts(conn: sqlite3.Connection, study: Study, run_kind: RunKind, now: 
 def _step_key(conn: sqlite3.Connection, participant: str) -> str:
     """By the definition the participant started with."""
     state = read_state(conn, participant)
-    source = conn.execute(
-        "SELECT source FROM definition WHERE hash = ?", (state.definition_hash,)
-    ).fetchone()[0]
+    source = conn.execute("SELECT source FROM definition WHERE hash = ?", (state.definition_hash,)).fetchone()[0]
     return flow.next_step(Study.from_canonical(source), state).key

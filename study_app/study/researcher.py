@@ -75,9 +75,7 @@ class ResearcherLogin:
                 left = datetime.fromisoformat(row["blocked_until"]) - now
                 return LoginResult(ok=False, wait_s=left.total_seconds())
             failures = row["failures"] + 1
-            wait_s = (
-                min(2.0 ** min(failures - FREE_TRIES, 20), LONGEST_WAIT_S) if failures > FREE_TRIES else 0.0
-            )
+            wait_s = min(2.0 ** min(failures - FREE_TRIES, 20), LONGEST_WAIT_S) if failures > FREE_TRIES else 0.0
             until = stamp(now + timedelta(seconds=wait_s)) if wait_s else None
             conn.execute("UPDATE login SET failures = ?, blocked_until = ?", (failures, until))
             self._log(conn, "researcher_login_attempt")

@@ -93,9 +93,7 @@ def simulate(
 class _Person:
     """One simulated participant: arrives when made, then takes one step at a time."""
 
-    def __init__(
-        self, study: Study, store: Store, media: MediaStore, effects: Sequence[Effect], seed: str
-    ) -> None:
+    def __init__(self, study: Study, store: Store, media: MediaStore, effects: Sequence[Effect], seed: str) -> None:
         self.study, self.store, self.media = study, store, media
         self.effects = {(effect.item, effect.condition): effect.size for effect in effects}
         self.random = random.Random(seed)

@@ -14,7 +14,7 @@ import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -27,14 +27,14 @@ from study_app.study.answers import check_answer
 from study_app.study.database import Clock, Database, utc_now
 from study_app.study.definition import Study
 from study_app.study.errors import CannotOpen, NotSaved, Refused, StoreError, UnknownParticipant
-from study_app.study.exposures import check_active, owns
+from study_app.study.exposures import check_active
 from study_app.study.job_log import JobLog
 from study_app.study.migrations import open_database
 from study_app.study.monitor import Counts, read_counts, read_runs, sequence_load
+from study_app.study.pictures import PictureOwners
 from study_app.study.researcher import ResearcherLogin
 from study_app.study.snapshots import participant_row, read_state
 from study_app.study.state import ParticipantState, RunKind, Value
-from study_app.study.withdrawal import erase_rows
 
 __all__ = ["CannotOpen", "Counts", "NotSaved", "Refused", "Store", "StoreError", "UnknownParticipant"]
 
@@ -42,15 +42,14 @@ SIGN_OF_LIFE = timedelta(minutes=1)
 
 
 class Store:
-    """One open database. ``jobs`` is the log of questions to the pipeline, ``researcher`` the login."""
-
-    jobs: JobLog
-    researcher: ResearcherLogin
+    """One open database. ``jobs`` is the log of questions to the pipeline, ``researcher`` the login,
+    ``pictures`` says whose they are."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.jobs = JobLog(database)
         self.researcher = ResearcherLogin(database)
+        self.pictures = PictureOwners(database)
 
     @classmethod
     def open(cls, path: str | Path, clock: Clock = utc_now) -> Store:
@@ -101,9 +100,7 @@ class Store:
     def participant_by_token(self, token: str) -> ParticipantState | None:
         """None for any token that is not somebody's."""
         with self.database.read() as conn:
-            row = conn.execute(
-                "SELECT participant FROM participant WHERE token_hash = ?", (_hashed(token),)
-            ).fetchone()
+            row = conn.execute("SELECT participant FROM participant WHERE token_hash = ?", (_hashed(token),)).fetchone()
             return None if row is None else read_state(conn, row["participant"])
 
     def state(self, participant: str) -> ParticipantState:
@@ -248,33 +245,6 @@ class Store:
             self._end(conn, participant, "excluded", reason)
             self._log(conn, participant, "excluded", {"reason": reason})
 
-    def withdraw(self, participant: str, erase_file: Callable[[str], None]) -> None:
-        """Erase what the participant gave; a tombstone with the date stays. Called by `MediaStore.withdraw`,
-        whose ``erase_file(sha256)`` removes a picture nobody else owns: inside the transaction, so that a
-        kill in between leaves a withdrawal to be repeated, and never a file without an owner."""
-        with self.database.write() as conn:
-            participant_row(conn, participant)
-            now = self.database.now()
-            for sha256 in erase_rows(conn, participant, now):
-                erase_file(sha256)
-            self._log(conn, participant, "withdrawn")
-
-    # Pictures ----------------------------------------------------------------------------------------
-
-    def own(self, participant: str, sha256: str, write_file: Callable[[], object]) -> None:
-        """Write a picture and make the participant an owner of it, in one transaction (see `withdraw`)."""
-        with self.database.write() as conn:
-            if participant_row(conn, participant)["status"] == "withdrawn":
-                raise Refused(f"{participant} withdrew; nothing is kept for them.")
-            write_file()
-            conn.execute(
-                "INSERT INTO media_owner VALUES (?, ?) ON CONFLICT DO NOTHING", (sha256, participant)
-            )
-
-    def owns(self, participant: str, sha256: str) -> bool:
-        with self.database.read() as conn:
-            return owns(conn, participant, sha256)
-
     # The researcher ----------------------------------------------------------------------------------
 
     def counts(self, study: Study, run_kind: RunKind) -> Counts:
@@ -298,9 +268,7 @@ class Store:
             if conn.execute("SELECT 1 FROM meta WHERE key = 'simulated'").fetchone():
                 return
             if conn.execute("SELECT 1 FROM participant").fetchone():
-                raise Refused(
-                    f"{self.database.path} holds participants; simulate into a database of its own."
-                )
+                raise Refused(f"{self.database.path} holds participants; simulate into a database of its own.")
             conn.execute("INSERT INTO meta VALUES ('simulated', '1')")
 
     # Inside a transaction ----------------------------------------------------------------------------

@@ -85,9 +85,7 @@ def test_withdrawal_erases_photo_chat_and_answers_and_leaves_a_tombstone(
     assert store.counts(study, "live").completed == 1
 
 
-def test_after_a_withdrawal_nothing_is_kept_any_more(
-    media: MediaStore, store: Store, study: Study, db: Path
-) -> None:
+def test_after_a_withdrawal_nothing_is_kept_any_more(media: MediaStore, store: Store, study: Study, db: Path) -> None:
     participant = arrive(store, study)
     walk_to(store, media, participant, "conversation:1")
     key = store.jobs.next_key(participant, 1)
@@ -102,9 +100,38 @@ def test_after_a_withdrawal_nothing_is_kept_any_more(
     assert files(db) == set()
 
 
-def test_a_withdrawal_cut_short_can_be_repeated(
-    media: MediaStore, store: Store, study: Study, db: Path
+def test_a_picture_is_owned_before_it_is_on_disk(store: Store, study: Study) -> None:
+    """Killed in between, there is an owner without a file, never a file that no withdrawal would erase."""
+    participant = arrive(store, study)
+    seen: list[bool] = []
+
+    def write() -> None:
+        with Store.open(store.database.path).database.read() as other:
+            seen.append(other.execute("SELECT 1 FROM media_owner").fetchone() is not None)
+
+    store.pictures.own(participant, "a" * 64, write)
+    assert seen == [True]
+
+
+def test_a_picture_that_arrives_during_the_withdrawal_is_not_kept(
+    media: MediaStore, store: Store, study: Study, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    participant = arrive(store, study)
+    write, calls = store.database.write, iter(range(9))
+
+    def withdrawing_between() -> object:
+        if next(calls) == 1:  # after the owner was committed, before the file is written
+            monkeypatch.undo()
+            media.withdraw(participant)
+        return write()
+
+    monkeypatch.setattr(store.database, "write", withdrawing_between)
+    with pytest.raises(Refused, match="withdrew"):
+        media.keep(participant, png(1))
+    assert files(db) == set()
+
+
+def test_a_withdrawal_cut_short_can_be_repeated(media: MediaStore, store: Store, study: Study, db: Path) -> None:
     participant = arrive(store, study)
     walk_to(store, media, participant, "photo:2")
 
@@ -112,7 +139,7 @@ def test_a_withdrawal_cut_short_can_be_repeated(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.withdraw(participant, killed)
+        store.pictures.withdraw(participant, killed)
     assert store.state(participant).status == "active"
     assert len(files(db)) == 1
     media.withdraw(participant)
