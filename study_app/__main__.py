@@ -161,9 +161,7 @@ def simulate(
     n: Annotated[int, typer.Option("-n", help="How many participants.", min=1)] = 40,
     effect: Annotated[
         list[str] | None,
-        typer.Option(
-            help="ITEM:CONDITION=SIZE in scale points, for instance trust:generated=+0.6. Repeatable."
-        ),
+        typer.Option(help="ITEM:CONDITION=SIZE in scale points, for instance trust:generated=+0.6. Repeatable."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
 ) -> None:
@@ -227,9 +225,7 @@ def withdraw(
         if not yes:
             typer.confirm(f"Erase what {participant} gave? This cannot be undone", abort=True)
         MediaStore(folder_of(db), store).withdraw(participant)
-    typer.echo(
-        f"{participant} is withdrawn and erased. Copies made before, by export or backup, still hold them."
-    )
+    typer.echo(f"{participant} is withdrawn and erased. Copies made before, by export or backup, still hold them.")
 
 
 @cli.command()

@@ -44,9 +44,7 @@ def app_environment(
     try:
         store.register(study)
         if run_kind == "live" and store.meta("simulated"):
-            raise Refused(
-                f"{database} holds simulated participants; give people a database of their own (--db)."
-            )
+            raise Refused(f"{database} holds simulated participants; give people a database of their own (--db).")
         code = None if store.researcher.is_set() else secrets.token_hex(4)
     finally:
         store.close()
@@ -59,9 +57,7 @@ def app_environment(
     return environment | ({"SKINGEN_SETUP_CODE": code} if code else {}), code
 
 
-def serve(
-    environment: Mapping[str, str], profile: str, address: str, port: int, on_ready: Callable[[], None]
-) -> int:
+def serve(environment: Mapping[str, str], profile: str, address: str, port: int, on_ready: Callable[[], None]) -> int:
     """Run the model server and the app until one is told to stop; the exit code. Raises CannotServe when the
     port is taken or the app does not answer, ServerDidNotStart for the models."""
     _check_port(address, port)

@@ -40,9 +40,7 @@ def ask(store: Store, participant: str, period: int, answer: str = "It may be ac
     return key
 
 
-def walk_to(
-    store: Store, media: MediaStore, participant: str, step_key: str, rating: int = 4, colour: int = 0
-) -> None:
+def walk_to(store: Store, media: MediaStore, participant: str, step_key: str, rating: int = 4, colour: int = 0) -> None:
     """Take steps until the one named ``step_key`` is next, answering ``rating`` everywhere."""
     while True:
         now = visit.current(store, participant)

@@ -60,9 +60,7 @@ def test_canonical_form_is_read_back_and_ignores_layout(study: Study, tmp_path: 
     assert Study.from_canonical(study.canonical()) == study
     data = yaml.safe_load(SKINGEN.read_text())
     reordered = tmp_path / "reordered.yaml"
-    reordered.write_text(
-        "# another comment\n" + yaml.safe_dump(dict(reversed(data.items())), sort_keys=False)
-    )
+    reordered.write_text("# another comment\n" + yaml.safe_dump(dict(reversed(data.items())), sort_keys=False))
     assert load_study(reordered).hash == study.hash
 
 

@@ -38,9 +38,7 @@ def test_a_killed_writer_loses_no_acknowledged_answer(tmp_path: Path, study: Stu
     participant = arrive(store, study)
     walk_to(store, MediaStore(tmp_path / "media", store), participant, "rating:1")
     store.close()
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(db)], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(db)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert writer.stdout is not None
     acknowledged = [writer.stdout.readline()]
     time.sleep(after_s)

@@ -171,9 +171,7 @@ def test_the_setup_code_is_there_until_a_password_is_set(db: Path, study: Study)
     environment, code = serving.app_environment(SKINGEN, study, db, "live")
     assert code is None
     assert "SKINGEN_SETUP_CODE" not in environment
-    assert all(
-        Path(environment[name]).is_absolute() for name in ("SKINGEN_STUDY", "SKINGEN_DB", "SKINGEN_MEDIA")
-    )
+    assert all(Path(environment[name]).is_absolute() for name in ("SKINGEN_STUDY", "SKINGEN_DB", "SKINGEN_MEDIA"))
 
 
 def test_serve_refuses_before_it_starts_anything(tmp_path: Path, db: Path) -> None:
@@ -190,9 +188,7 @@ def test_serve_refuses_before_it_starts_anything(tmp_path: Path, db: Path) -> No
     assert f"Port {port} on localhost is not free" in result.stderr
 
 
-def test_serve_answers_until_it_is_told_to_stop(
-    db: Path, study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_serve_answers_until_it_is_told_to_stop(db: Path, study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     """The app itself, with a door that leads nowhere: it has to start and end without the models."""
 
     class NoModels:

@@ -75,9 +75,7 @@ def test_the_report_equals_a_computation_from_the_raw_rows(forty: Path, query: Q
     assert (summary.n, summary.simulated) == (N, True)
     order = dict(query("SELECT participant, sequence FROM participant"))
     newest: dict[tuple[str, str, int | None], int] = {}
-    for participant, item, period, value in query(
-        "SELECT participant, item, period, value FROM answer ORDER BY id"
-    ):
+    for participant, item, period, value in query("SELECT participant, item, period, value FROM answer ORDER BY id"):
         newest[participant, item, period] = value
     values: dict[tuple[str, str | None], dict[str, int]] = {}
     for (participant, item, period), value in newest.items():
