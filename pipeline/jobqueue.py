@@ -140,7 +140,7 @@ class JobQueue:
             job.publish(Failed(STOPPING, _reference()))
         if running is not None:
             running.cancelled.set()
-        self._thread.join(timeout_s)
+            self._thread.join(timeout_s)
 
     @property
     def loading(self) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import socket
 import sys
 import tempfile
@@ -118,6 +119,10 @@ def serve_app(app: ASGIApp, host: str, port: int, opened: Callable[[str, int], N
         uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, lifespan="off")
     )
     stopper.attach(server)
+    if threading.current_thread() is threading.main_thread():
+        # uvicorn raises a signal again once it has stopped; this handler then lets the cleaning up go on.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopper.stop())
     port = listener.getsockname()[1]
     shown = f"[{host}]" if family == socket.AF_INET6 else host
     opened(f"http://{shown}:{port}", port)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -273,6 +275,28 @@ def test_a_killed_local_server_comes_back_at_its_address(
         until(lambda: not server.alive)
         with pytest.raises(PipelineUnavailable):
             client.health()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_server_and_its_pictures(
+    scripted_child: tuple[str, ...], tmp_path: Path, number: int
+) -> None:
+    """Served by hand: the temporary folder goes with the server, and the exit code is 0."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    program = Path(scripted_child[1])
+    program.write_text(program.read_text().replace("images=images, stop_on_eof=True", ""))
+    command = [*scripted_child, "--images", "-", "--port", "0"]
+    environment = {**os.environ, "TMPDIR": str(folder), "SKINGEN_PIPELINE_TOKEN": TOKEN}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as child:
+        assert child.stdout is not None
+        url = json.loads(child.stdout.readline())["url"]
+        with PipelineClient(url, TOKEN) as client:
+            client.put_image(PHOTO)
+        assert len(list(folder.rglob("*.png"))) == 1
+        child.send_signal(number)
+        assert child.wait(10) == 0
+    assert list(folder.iterdir()) == []
 
 
 def test_a_local_server_that_cannot_start_says_so() -> None:
