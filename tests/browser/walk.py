@@ -24,7 +24,7 @@ def idle(page: Page) -> None:
 
 
 def heading(page: Page, words: str) -> None:
-    expect(page.get_by_role("heading", level=1, name=words)).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_role("heading", level=1, name=words, exact=True)).to_be_visible(timeout=SLOW_MS)
     idle(page)
 
 
