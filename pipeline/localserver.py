@@ -57,7 +57,7 @@ class LocalServer:
     def __init__(self, command: Sequence[str], options: Sequence[str], port: int) -> None:
         self.token = secrets.token_urlsafe(32)
         self._folder = tempfile.mkdtemp(prefix="skingen-pictures-")
-        self._command = (*command, *options, "--images", self._folder, "--stop-on-eof")
+        self._command = (*command, *options, "--stop-on-eof")
         self._stopping = threading.Event()
         self.restarts = 0
         try:
@@ -122,10 +122,15 @@ class LocalServer:
             ) from None
 
     def _environment(self) -> dict[str, str]:
-        """This process's, with the token, and with this package importable from any folder."""
+        """This process's, with the token, and with this package importable from any folder.
+
+        The child's temporary folder, which holds participants' photos, is made inside ours: the child
+        removes it when it ends, also when this process was killed, and `stop` when the child was.
+        """
         root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        return {**os.environ, TOKEN_VARIABLE: self.token, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+        own = {TOKEN_VARIABLE: self.token, "TMPDIR": self._folder, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+        return {**os.environ, **own}
 
     def _watched(self) -> None:
         """Forward what the child prints until it dies; then start it again on the same port."""

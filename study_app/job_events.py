@@ -29,9 +29,7 @@ class Diverged(RuntimeError):
     """A job that was run again said something else than what is stored of its first run."""
 
 
-def gathered(
-    events: Iterator[tuple[int, Event]], every_s: float, stop: threading.Event
-) -> Iterator[list[Event]]:
+def gathered(events: Iterator[tuple[int, Event]], every_s: float, stop: threading.Event) -> Iterator[list[Event]]:
     """Events in lists, at most one list per ``every_s`` seconds, the first at once.
 
     ``events`` is read in a thread of its own, so that words already there are not held back by a quiet

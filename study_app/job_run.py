@@ -44,9 +44,7 @@ class Saver(Protocol):
 class JobRun:
     """Follows one job's events and stores what they bring. Used once, by one thread."""
 
-    def __init__(
-        self, log: JobLog, media: MediaStore, client: PipelineClient, job: Job, saved: Saver
-    ) -> None:
+    def __init__(self, log: JobLog, media: MediaStore, client: PipelineClient, job: Job, saved: Saver) -> None:
         self._log = log
         self._media = media
         self._client = client

@@ -237,8 +237,8 @@ def scripted_child(tmp_path: Path) -> tuple[str, ...]:
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "from pipeline.serving import Options, serve\n"
         "from tests.scripted import CONDITIONS, Scripted, ScriptedProfile\n"
-        "images, port = sys.argv[sys.argv.index('--images') + 1], sys.argv[sys.argv.index('--port') + 1]\n"
-        "options = Options(port=int(port), images=images, stop_on_eof=True)\n"
+        "port = int(sys.argv[sys.argv.index('--port') + 1])\n"
+        "options = Options(port=port, stop_on_eof='--stop-on-eof' in sys.argv)\n"
         "serve(ScriptedProfile(), lambda images: dict.fromkeys(CONDITIONS, Scripted(images)), options)\n"
     )
     return sys.executable, str(script)
@@ -252,7 +252,7 @@ def test_a_local_server_answers_and_ends(scripted_child: tuple[str, ...]) -> Non
             client.submit(asked(client, "a"))
             assert isinstance(list(client.events("a"))[-1][1], Explained)
         folder = Path(server._folder)
-        assert len(list(folder.glob("*.png"))) > 1
+        assert len(list(folder.rglob("*.png"))) > 1
         pid = server.pid
     assert not folder.exists()
     with pytest.raises(ProcessLookupError):
@@ -284,11 +284,10 @@ def test_a_signal_ends_the_server_and_its_pictures(
     """Served by hand: the temporary folder goes with the server, and the exit code is 0."""
     folder = tmp_path / "temporary"
     folder.mkdir()
-    program = Path(scripted_child[1])
-    program.write_text(program.read_text().replace("images=images, stop_on_eof=True", ""))
-    command = [*scripted_child, "--images", "-", "--port", "0"]
     environment = {**os.environ, "TMPDIR": str(folder), "SKINGEN_PIPELINE_TOKEN": TOKEN}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as child:
+    with subprocess.Popen(
+        [*scripted_child, "--port", "0"], stdout=subprocess.PIPE, env=environment, text=True
+    ) as child:
         assert child.stdout is not None
         url = json.loads(child.stdout.readline())["url"]
         with PipelineClient(url, TOKEN) as client:
@@ -304,11 +303,16 @@ def test_a_local_server_that_cannot_start_says_so() -> None:
         start_local_server(command=(sys.executable, "-c", "import sys; sys.exit('no weights')"))
 
 
-def test_the_child_ends_with_its_parent(scripted_child: tuple[str, ...]) -> None:
+def test_the_child_ends_with_its_parent_and_takes_the_pictures_along(scripted_child: tuple[str, ...]) -> None:
+    """A killed parent closes nothing but the pipe."""
     server = start_local_server(command=scripted_child)
     assert isinstance(server, LocalServer)
+    with PipelineClient(server.url, server.token) as client:
+        client.put_image(PHOTO)
+    assert list(Path(server._folder).rglob("*.png"))
     assert server._child.stdin is not None
     server._stopping.set()
     server._child.stdin.close()
     assert server._child.wait(10) == 0
+    assert list(Path(server._folder).rglob("*.png")) == []
     server.stop()

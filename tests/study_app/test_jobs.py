@@ -183,9 +183,7 @@ def test_progress_is_stored_while_the_answer_is_made(app: App, server: ScriptedS
 
 def test_a_double_click_is_one_question(app: App, server: ScriptedServer) -> None:
     request = app.request("hold")
-    threads = [
-        threading.Thread(target=app.runner.start, args=(app.participant, 1, request)) for _ in range(8)
-    ]
+    threads = [threading.Thread(target=app.runner.start, args=(app.participant, 1, request)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
