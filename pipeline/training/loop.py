@@ -80,8 +80,9 @@ def train(
     """Minimise ``loss_of(step, generator)`` over the model's trainable parameters.
 
     The generator is seeded by the step, so that a resumed run draws what an uninterrupted one would.
-    Writes ``.cache/training/<part>/{checkpoint.pt,log.jsonl}`` and keeps the log with the pack; continues from the checkpoint when it is of
-    the same schedule. Returns the losses of this call. With ``average`` the model ends with its moving average.
+    Writes ``.cache/training/<part>/{checkpoint.pt,log.jsonl}`` and keeps the log with the pack. Continues from the
+    checkpoint when it is of the same schedule. Returns the losses of this call. With ``average`` the model ends
+    with its moving average.
     """
     folder = WORK / part
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,163 @@
+"""The training loop survives a kill; the pieces of the losses are what they claim; recipes run from seeds."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline.phantom import LABELS
+from pipeline.profile import load_knowledge
+from pipeline.training import loop
+from pipeline.training.detector import boxes_of, corners, giou, phrase_tokens, prompt_for, set_loss, tokenizer
+from pipeline.training.notes import QUESTIONS, Facts, answer, dialogue
+from pipeline.training.sam import boxes_and_targets
+from pipeline.training.text import clip_corpus, clip_tokenizer
+from pipeline.training.unet import painted_area
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training in a test writes nowhere near the pack."""
+    monkeypatch.setattr(loop, "WORK", tmp_path / "work")
+    monkeypatch.setattr(loop, "PACK", tmp_path / "pack")
+
+
+def line(steps: int, fail_at: int | None = None) -> nn.Linear:
+    """Fit y = 3x - 1; optionally die in mid-training."""
+    torch.manual_seed(0)
+    model = nn.Linear(1, 1)
+
+    def loss_of(step: int, generator: torch.Generator) -> Tensor:
+        if step == fail_at:
+            raise KeyboardInterrupt
+        x = torch.randn(16, 1, generator=generator)
+        return (model(x) - (3 * x - 1)).square().mean()
+
+    loop.train("line", model, loss_of, loop.Schedule(steps, 0.2, warmup=5, save_every=10, bf16=False))
+    return model
+
+
+def test_a_killed_training_ends_where_an_undisturbed_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    undisturbed = line(60)
+    monkeypatch.setattr(loop, "WORK", tmp_path / "second")
+    with pytest.raises(KeyboardInterrupt):
+        line(60, fail_at=47)
+    resumed = line(60)
+    assert torch.equal(resumed.weight, undisturbed.weight)
+    assert torch.equal(resumed.bias, undisturbed.bias)
+    assert abs(undisturbed.weight.item() - 3) < 1
+
+
+def test_a_loss_that_is_not_a_number_stops_the_training() -> None:
+    model = nn.Linear(1, 1)
+    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+        loop.train("bad", model, lambda *_: model.weight.sum() * float("nan"), loop.Schedule(3, 0.1))
+
+
+def test_every_part_has_a_recipe_with_its_launch_line() -> None:
+    for path in loop.RECIPES.glob("*.yaml"):
+        assert path.read_text().startswith(f"# python -m pipeline train {path.stem}"), path
+        assert "seed" in loop.recipe(path.stem)
+
+
+def test_answers_name_the_right_condition() -> None:
+    known = {k.label: k for k in load_knowledge(Path("pipeline/packs/phantom/labels.yaml"))}
+    for label, about in known.items():
+        facts = Facts(label, "brown", ("a plaque", "redness"))
+        for kind in set(QUESTIONS) - {"off topic", "lookalikes"}:
+            said = answer(kind, facts, about, "vitiligo" if label != "vitiligo" else "striae")
+            assert label in said.lower(), (kind, said)
+            assert said[0].isupper()
+            assert said.endswith(".")
+        assert all(other in answer("lookalikes", facts, about) for other in about.look_alikes)
+
+
+def test_dialogues_are_drawn_from_their_seed() -> None:
+    known = {k.label: k for k in load_knowledge(Path("pipeline/packs/phantom/labels.yaml"))}
+    facts = Facts("psoriasis", "fair", ("a plaque",))
+    assert dialogue(random.Random(5), facts, known, 4) == dialogue(random.Random(5), facts, known, 4)
+    kinds = {said for seed in range(60) for _, said in dialogue(random.Random(seed), facts, known, 3)}
+    assert len(kinds) > 8
+
+
+def test_boxes_and_overlaps() -> None:
+    mask = torch.zeros(2, 10, 10, dtype=torch.bool)
+    mask[0, 2:6, 4:8] = True
+    boxes = boxes_of(mask)
+    assert boxes[0].tolist() == pytest.approx([0.6, 0.4, 0.4, 0.4])
+    assert boxes[1].tolist() == [0, 0, 0, 0]
+    assert corners(boxes)[0].tolist() == pytest.approx([0.4, 0.2, 0.8, 0.6])
+    unit, apart = torch.tensor([0.0, 0, 1, 1]), torch.tensor([2.0, 0, 3, 1])
+    assert float(giou(unit, unit)) == pytest.approx(1, abs=1e-4)
+    assert float(giou(unit, apart)) == pytest.approx(-1 / 3, abs=1e-4)
+
+
+def test_the_true_phrases_tokens_are_found() -> None:
+    words = tokenizer()
+    text = words(["vitiligo. port wine stain. striae."], return_tensors="pt")
+    assert text.input_ids[0, 0] == 101
+    inside = phrase_tokens(text.input_ids, [1])[0]
+    assert words.decode(text.input_ids[0][inside]) == "port wine stain"
+    assert not phrase_tokens(text.input_ids, [-1]).any()
+
+
+def test_the_detectors_loss_prefers_the_right_box_and_the_right_name() -> None:
+    target = torch.tensor([[0.5, 0.5, 0.4, 0.4]])
+    tokens, true = torch.tensor([[True, True]]), torch.tensor([[True, False]])
+    good = set_loss(torch.tensor([[[5.0, -5.0]]]), target[None], tokens, true, target, 1)
+    wrong_box = set_loss(torch.tensor([[[5.0, -5.0]]]), target[None] * 0.5, tokens, true, target, 1)
+    wrong_name = set_loss(torch.tensor([[[-5.0, 5.0]]]), target[None], tokens, true, target, 1)
+    assert good < wrong_box
+    assert good < wrong_name
+    absent = set_loss(torch.tensor([[[5.0, -5.0]]]), target[None], tokens, ~tokens, target, 1)
+    assert absent > set_loss(torch.tensor([[[-5.0, -5.0]]]), target[None], tokens, ~tokens, target, 1)
+
+
+def test_prompts_hold_the_true_name_part_of_the_time() -> None:
+    rng = random.Random(0)
+    drawn = [prompt_for("psoriasis", rng) for _ in range(400)]
+    there = [place >= 0 for _, place in drawn]
+    assert 0.5 < sum(there) / len(there) < 0.7
+    for prompt, place in drawn:
+        phrases = prompt.rstrip(".").split(". ")
+        assert (place >= 0) == ("psoriasis" in phrases or "skin lesion" in phrases)
+        assert place < 0 or phrases[place] in {"psoriasis", "skin lesion"}
+
+
+def test_sams_targets_are_what_the_box_holds() -> None:
+    generator = torch.Generator().manual_seed(0)
+    masks = torch.zeros(40, 96, 96, dtype=torch.bool)
+    masks[:, 10:30, 10:30] = True
+    boxes, targets = boxes_and_targets(masks, generator)
+    for box, target in zip(boxes[:, 0], targets, strict=True):
+        x0, y0, x1, y1 = box.tolist()
+        rows, cols = target.nonzero(as_tuple=True)
+        if len(rows):
+            assert cols.min() >= x0 - 2
+            assert cols.max() <= x1 + 1
+            assert rows.min() >= y0 - 2
+            assert rows.max() <= y1 + 1
+    assert any(not t.any() for t in targets), "some boxes hold clear skin"
+
+
+def test_the_area_to_paint_covers_the_lesions() -> None:
+    lesions = torch.zeros(30, 96, 96, dtype=torch.bool)
+    lesions[:, 40:60, 30:50] = True
+    area = painted_area(lesions, torch.Generator().manual_seed(0), 0.2)
+    assert (area[:, 0][lesions] == 1).all()
+    whole = (area.mean((1, 2, 3)) == 1).float().mean()
+    assert 0 < whole < 0.6
+
+
+def test_the_tokenizer_knows_its_words_and_encodes_any_text() -> None:
+    words = clip_tokenizer(clip_corpus())
+    assert [t.removesuffix("</w>") for t in words.tokenize("keratosis pilaris, dark brown skin")] == [
+        "keratosis", "pilaris", ",", "dark", "brown", "skin",
+    ]  # fmt: skip
+    assert words.eos_token_id != 2, "2 triggers CLIP's old pooling rule"
+    assert len(words("皮肤 zebra <script>").input_ids) > 4
+    assert all(len(words(f"{label}, dark brown skin").input_ids) < 20 for label in LABELS)
