@@ -5,7 +5,7 @@
 The app answers through its door, as it does for a participant: diagnosis, mask, caption, cases, and four
 pictures in one batch with adapters. The peer is what a plain script would do: the same Stable Diffusion
 inpainting pipeline, called four times with the same prompts, size, steps and guidance, one by one, without
-adapters. Both are measured in turn in the same run; the last line is the ratio of their medians.
+adapters, with the same threads. Both are measured in turn in the same run; the last line is the ratio of their medians.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from PIL import Image
 
 from benchmarks.running_app import DidNotStart, Memory, running_app, wait_for_models
 from pipeline.client import PipelineClient
+from pipeline.loading import wait_politely
 from pipeline.phantom import draw
 from pipeline.photo import clean_photo
 from pipeline.profile import Profile, ProfileError, load_profile
@@ -92,6 +93,7 @@ class PlainLoop:
     """The peer: one `pipe(...)` call per picture."""
 
     def __init__(self, profile: Profile) -> None:
+        wait_politely()
         import torch
         from diffusers import StableDiffusionInpaintPipeline
         from diffusers.utils import logging
@@ -103,7 +105,7 @@ class PlainLoop:
         self._settings = profile.settings
         self._pipe = StableDiffusionInpaintPipeline.from_pretrained(
             profile.folder("generate"),
-            torch_dtype=torch.float32,
+            dtype=torch.float32,
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,
