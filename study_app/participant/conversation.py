@@ -34,9 +34,7 @@ def show(services: Services, visit: Visit, period: int) -> None:
     foot(visit.study)
 
 
-def _round(
-    services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round], n: int, r: Round
-) -> None:
+def _round(services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round], n: int, r: Round) -> None:
     """One question and its answer; under the last one, what can be done next."""
     last = n == len(past)
     with st.chat_message("user", avatar=":material/person:"):
@@ -47,7 +45,7 @@ def _round(
     elif r.job.status == "done":
         with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
             show_text(r.answer.text, bold=True)
-            if last:
+            if last and not (r.answer.diagnosis and r.answer.diagnosis.abstained):
                 _quick_replies(services, visit, exposure, past)
         _pictures(services, visit, exposure, n, r)
     else:
@@ -73,9 +71,7 @@ def _quick_replies(services: Services, visit: Visit, exposure: Exposure, past: S
                 _ask(services, visit, exposure, past, question)
 
 
-def _failure(
-    services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round], r: Round, last: bool
-) -> None:
+def _failure(services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round], r: Round, last: bool) -> None:
     """What happened, what was kept, and the two ways on."""
     with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
         show_text(r.answer.text, bold=True)

@@ -32,6 +32,4 @@ def _ask(question: Question, before: object) -> str | None:
         index = values.index(before) if isinstance(before, str) else None
         return st.selectbox(question.wording, values, index=index, format_func=labels.__getitem__, key=key)
     default = before if isinstance(before, str) else None
-    return st.pills(
-        question.wording, values, default=default, required=True, format_func=labels.__getitem__, key=key
-    )
+    return st.pills(question.wording, values, default=default, required=True, format_func=labels.__getitem__, key=key)

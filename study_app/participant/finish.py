@@ -52,8 +52,7 @@ def show_withdrawn(study: Study) -> None:
 
 def _offer_withdrawal(services: Services, visit: Visit) -> None:
     st.markdown(
-        "Your photos, what you wrote and your answers are erased for good. "
-        "Only the date of the withdrawal is kept."
+        "Your photos, what you wrote and your answers are erased for good. Only the date of the withdrawal is kept."
     )
     sure = st.checkbox("Erase everything I gave", key="withdraw_sure")
     if st.button("Withdraw", disabled=not sure, key="withdraw"):

@@ -14,7 +14,7 @@ from study_app.study.visit import Visit
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
 _TO_TOP = """<script>
-const page = window.parent.document.querySelector('[data-testid="stMain"]');
+const page = document.querySelector('[data-testid="stMain"]');
 if (page) page.scrollTo(0, 0);
 </script>"""
 
@@ -24,7 +24,6 @@ def head(visit: Visit, title: str, where: str = "") -> None:
     k, n = flow.progress(visit.study, visit.state, visit.step)
     st.progress(k / n, text=f"Step {k} of {n}" + (f" · {where}" if where else ""))
     demonstration_banner()
-    _scroll_up_on_a_new_step(visit)
     st.title(title, anchor=False)
 
 
@@ -53,8 +52,8 @@ def not_saved() -> None:
     st.error("Not saved. The study's storage did not answer. Wait a moment, then try again.")
 
 
-def _scroll_up_on_a_new_step(visit: Visit) -> None:
-    """Streamlit keeps the scroll position: after "Next" a new page would open at its end."""
+def scroll_up_on_a_new_step(visit: Visit) -> None:
+    """Streamlit keeps the scroll position: after "Continue" a new page would open at its end."""
     before = st.session_state.get("step_shown")
     st.session_state["step_shown"] = visit.step.key
     if before not in (None, visit.step.key):

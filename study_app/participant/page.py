@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from study_app.participant import consent, conversation, demographics, finish, photo, questionnaire
-from study_app.participant.layout import demonstration_banner, foot
+from study_app.participant.layout import demonstration_banner, foot, scroll_up_on_a_new_step
 from study_app.services import Services, services
 from study_app.study import flow, visit
 from study_app.study.visit import Visit
@@ -18,7 +18,9 @@ def page() -> None:
         _unknown_link(opened)
         return
     opened.store.touch(participant)
-    _show(opened, visit.current(opened.store, participant))
+    now = visit.current(opened.store, participant)
+    _show(opened, now)
+    scroll_up_on_a_new_step(now)
 
 
 def _participant(opened: Services) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pipeline.photo import CleanPhoto, PhotoError, clean_photo
+from study_app.failures import guarded
 from study_app.gallery import GalleryPhoto, offered
 from study_app.models import Models
 from study_app.participant.layout import assistants, foot, head, not_saved
@@ -14,7 +15,7 @@ from study_app.study.visit import Visit
 
 _SOURCES = {"gallery": "Offered photos", "upload": "My own photo"}
 _UPLOAD_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
-_THUMBNAIL_PX = 106
+_THUMBNAIL_PX = 103
 _UNKNOWN = "I don't know"
 
 
@@ -24,8 +25,9 @@ def show(services: Services, visit: Visit, period: int) -> None:
     if models is None:
         _wait_for_models(services)
     else:
-        st.markdown(visit.study.photo.instruction)
-        _choose_source(visit, period, models)
+        if _slot(period) not in st.session_state or st.session_state.get(_choosing(period)):
+            st.markdown(visit.study.photo.instruction)
+            _choose_source(visit, period, models)
         chosen: CleanPhoto | None = st.session_state.get(_slot(period))
         label = _chosen_photo(visit, period, chosen, models)
         if st.button("Continue", type="primary", key=f"next_{visit.step.key}"):
@@ -37,7 +39,19 @@ def _slot(period: int) -> str:
     return f"photo:{period}"
 
 
+def _choosing(period: int) -> str:
+    """Set while another photo is being chosen; the one chosen before stays until then."""
+    return f"choosing:{period}"
+
+
+def _choose(period: int, photo: CleanPhoto) -> None:
+    st.session_state[_slot(period)] = photo
+    st.session_state[_choosing(period)] = False
+    st.rerun()
+
+
 @st.fragment(run_every=1.0)
+@guarded
 def _wait_for_models(services: Services) -> None:
     if services.models.now() is not None:
         st.rerun()
@@ -71,7 +85,7 @@ def _gallery(period: int, gallery: tuple[GalleryPhoto, ...]) -> None:
             with st.container(width=_THUMBNAIL_PX, gap="xxsmall"):
                 st.image(photo.file.read_bytes(), alt=f"Offered photo {n}", width="stretch")
                 if st.button(f"Photo {n}", key=f"offer_{period}_{n}", width="stretch"):
-                    st.session_state[_slot(period)] = clean_photo(photo.file.read_bytes())
+                    _choose(period, clean_photo(photo.file.read_bytes()))
 
 
 def _upload(period: int) -> None:
@@ -85,12 +99,13 @@ def _upload(period: int) -> None:
         return
     seen = f"upload_seen:{period}"
     if st.session_state.get(seen, (None, ""))[0] != upload.file_id:
-        problem = ""
         try:
-            st.session_state[_slot(period)] = clean_photo(upload.getvalue())
+            photo = clean_photo(upload.getvalue())
         except PhotoError as error:
-            problem = str(error)
-        st.session_state[seen] = (upload.file_id, problem)
+            st.session_state[seen] = (upload.file_id, str(error))
+        else:
+            st.session_state[seen] = (upload.file_id, "")
+            _choose(period, photo)
     problem = st.session_state[seen][1]
     if problem:
         st.warning(problem)
@@ -104,21 +119,25 @@ def _chosen_photo(visit: Visit, period: int, chosen: CleanPhoto | None, models: 
     picture.image(chosen.png, alt="The photo you chose", width="stretch")
     with question:
         st.markdown("**Your photo**")
-        if not visit.study.photo.ask_label:
-            return None
-        names = {info.label: info.label.capitalize() for info in models.labels}
-        label = st.selectbox(
-            "Which condition is it?",
-            [_UNKNOWN, *sorted(names)],
-            format_func=lambda value: names.get(value, value),
-            key=f"label_{period}",
-        )
+        label = _ask_label(period, models) if visit.study.photo.ask_label else None
+        if st.button("Choose another photo", key=f"another_{period}"):
+            st.session_state[_choosing(period)] = True
+            st.rerun()
+    return label
+
+
+def _ask_label(period: int, models: Models) -> str | None:
+    names = {info.label: info.label.capitalize() for info in models.labels}
+    label = st.selectbox(
+        "Which condition is it?",
+        [_UNKNOWN, *sorted(names)],
+        format_func=lambda value: names.get(value, value),
+        key=f"label_{period}",
+    )
     return None if label == _UNKNOWN else label
 
 
-def _go_on(
-    services: Services, visit: Visit, period: int, chosen: CleanPhoto | None, label: str | None
-) -> None:
+def _go_on(services: Services, visit: Visit, period: int, chosen: CleanPhoto | None, label: str | None) -> None:
     if chosen is None:
         st.warning("Choose a photo first.")
         return

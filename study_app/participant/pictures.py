@@ -84,9 +84,7 @@ def compare(services: Services, visit: Visit, photo: str, comparison: Comparison
         st.subheader(comparison.title, anchor=False)
         st.markdown(comparison.note)
         names = [entry.name for entry in comparison.shown]
-        name = st.pills(
-            comparison.question, names, default=names[0], required=True, key=f"compare_{comparison.key}"
-        )
+        name = st.pills(comparison.question, names, default=names[0], required=True, key=f"compare_{comparison.key}")
         entry = comparison.shown[names.index(name)]
         left, right = st.columns(2, wrap=False, gap="xxsmall")
         with left:
@@ -125,9 +123,7 @@ def previews(services: Services, visit: Visit, pictures: Sequence[str]) -> None:
                 _picture(services, visit.state.participant, sha256, "Picture in the making", captioned=False)
 
 
-def _picture(
-    services: Services, participant: str, sha256: str, caption: str, *, captioned: bool = True
-) -> None:
+def _picture(services: Services, participant: str, sha256: str, caption: str, *, captioned: bool = True) -> None:
     try:
         png = services.media.read(participant, sha256)
     except KeyError:
@@ -145,7 +141,4 @@ def _grid(services: Services, participant: str, shown: Sequence[Shown]) -> None:
 
 def _numbered(names: Sequence[str]) -> list[str]:
     """Names made distinct: a second "Psoriasis" becomes "Psoriasis 2"."""
-    return [
-        name if name not in names[:n] else f"{name} {names[:n].count(name) + 1}"
-        for n, name in enumerate(names)
-    ]
+    return [name if name not in names[:n] else f"{name} {names[:n].count(name) + 1}" for n, name in enumerate(names)]

@@ -82,7 +82,4 @@ def _item(services: Services, visit: Visit, n: int, item: Item, period: int | No
 
 def _read_aloud(item: Item, scale: Scale) -> str:
     """The label a screen reader speaks: plain text, with what the ends mean."""
-    return (
-        f"{item.wording} {scale.minimum} is {scale.labels[0].lower()}, "
-        f"{scale.maximum} is {scale.labels[-1].lower()}"
-    )
+    return f"{item.wording} {scale.minimum} is {scale.labels[0].lower()}, {scale.maximum} is {scale.labels[-1].lower()}"

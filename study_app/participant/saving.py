@@ -23,9 +23,7 @@ def stored(visit: Visit, item: str, period: int | None = None) -> Value | None:
     return visit.state.answers.get((item, period))
 
 
-def reconcile(
-    services: Services, visit: Visit, item: str, value: Value | None, period: int | None = None
-) -> bool:
+def reconcile(services: Services, visit: Visit, item: str, value: Value | None, period: int | None = None) -> bool:
     """Store ``value`` if this tab has not stored it yet. True when the shown value is a stored one."""
     if value is None:
         return False

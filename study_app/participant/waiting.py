@@ -53,9 +53,7 @@ def progress_and_cancel(services: Services, key: str) -> None:
     if progress is None:
         bar.markdown("Answering. This page updates by itself.")
     else:
-        bar.progress(
-            progress.step / progress.steps, text=f"Drawing, step {progress.step} of {progress.steps}"
-        )
+        bar.progress(progress.step / progress.steps, text=f"Drawing, step {progress.step} of {progress.steps}")
     if button.button("Cancel", icon=":material/close:", key=f"cancel_{key}", width="stretch"):
         services.runner.cancel(key)
         button.empty()

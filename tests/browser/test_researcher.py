@@ -39,9 +39,7 @@ def served_with_results(tmp_path: Path) -> Iterator[Served]:
     app.stop()
 
 
-def test_the_researcher_signs_in_sees_the_figure_and_downloads(
-    served_with_results: Served, browser: Browser
-) -> None:
+def test_the_researcher_signs_in_sees_the_figure_and_downloads(served_with_results: Served, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.goto(f"{served_with_results.url}results")
     set_password(page, "wrong-code")

@@ -18,9 +18,7 @@ def open_study(page: Page, url: str) -> None:
 
 def idle(page: Page) -> None:
     """Until the page has no run under way."""
-    expect(page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")).to_be_attached(
-        timeout=SLOW_MS
-    )
+    expect(page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")).to_be_attached(timeout=SLOW_MS)
 
 
 def heading(page: Page, words: str) -> None:

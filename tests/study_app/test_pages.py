@@ -1,0 +1,199 @@
+"""The participant's pages without a browser: what is stored, when, and what a page says."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from study_app.services import services
+from study_app.study.state import ParticipantState
+from tests.scripted import TOKEN, scripted_server, small_png
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = str(ROOT / "study_app" / "app.py")
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The app's environment: an empty database, and scripted models behind the real door."""
+    with scripted_server(tmp_path / "pictures") as server:
+        monkeypatch.setenv("SKINGEN_DB", str(tmp_path / "study.db"))
+        monkeypatch.setenv("SKINGEN_PIPELINE_URL", server.url)
+        monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", TOKEN)
+        st.cache_resource.clear()
+        yield
+        services().runner.stop()
+        st.cache_resource.clear()
+
+
+def visit(token: str | None = None) -> AppTest:
+    """A new tab."""
+    page = AppTest.from_file(APP, default_timeout=PATIENCE_S)
+    if token is not None:
+        page.query_params["t"] = token
+    return page.run()
+
+
+def token_of(page: AppTest) -> str:
+    found = page.query_params["t"]
+    return found if isinstance(found, str) else found[0]
+
+
+def state_of(page: AppTest) -> ParticipantState:
+    state = services().store.participant_by_token(token_of(page))
+    assert state is not None
+    return state
+
+
+def title(page: AppTest) -> str:
+    assert not page.exception
+    return page.title[0].value
+
+
+def agreed() -> AppTest:
+    page = visit()
+    for box in page.checkbox:
+        box.check()
+    return page.button(key="agree").click().run()
+
+
+def rating() -> AppTest:
+    """A participant who talked with the first assistant and is asked to rate it."""
+    page = agreed()
+    opened, participant = services(), state_of(page).participant
+    for item, value in (("gender", "female"), ("medical_background", "no")):
+        opened.store.save_answer(participant, item, value)
+    opened.store.finish_step(participant, "demographics")
+    opened.store.allocate(participant)
+    opened.store.start_exposure(participant, 1, opened.media.keep(participant, small_png()), None)
+    page = visit(token_of(page))
+    key = state_of(page).exposures[1].jobs[0].key
+    assert opened.runner.wait(key, PATIENCE_S)
+    opened.store.finish_exposure(participant, 1)
+    return visit(token_of(page))
+
+
+@pytest.mark.usefixtures("door")
+def test_the_token_is_in_the_address_before_anything_is_asked() -> None:
+    page = visit()
+    assert title(page) == services().study.title
+    assert state_of(page).participant == "P0001"
+    assert state_of(page).consented is None
+
+
+@pytest.mark.usefixtures("door")
+def test_a_known_link_leads_to_the_same_participant_and_an_unknown_one_to_nobody() -> None:
+    first = visit()
+    again = visit(token_of(first))
+    assert state_of(again).participant == "P0001"
+    assert title(visit("nobodys")) == "This link is not known"
+    assert services().store.counts(services().study, "pilot").arrived == 1
+
+
+@pytest.mark.usefixtures("door")
+def test_nobody_takes_part_without_ticking_every_box() -> None:
+    page = visit()
+    page.checkbox[0].check()
+    page.button(key="agree").click().run()
+    assert "tick every box" in page.warning[0].value
+    assert state_of(page).consented is None
+
+
+@pytest.mark.usefixtures("door")
+def test_declining_needs_no_box_and_ends_the_visit() -> None:
+    page = visit()
+    page.button(key="decline").click().run()
+    assert title(page) == "You do not take part"
+    assert state_of(page).status == "screened_out"
+    assert title(visit(token_of(page))) == "You do not take part"
+
+
+@pytest.mark.usefixtures("door")
+def test_an_answer_is_stored_at_the_pick_and_is_there_in_a_new_tab() -> None:
+    page = agreed()
+    page.button_group(key="question_gender").set_value("female").run()
+    assert state_of(page).answers == {("gender", None): "female"}
+    tab = visit(token_of(page))
+    assert tab.button_group(key="question_gender").value == "female"
+    assert any("Saved" in mark.value for mark in tab.markdown)
+
+
+@pytest.mark.usefixtures("door")
+def test_the_step_is_not_left_while_an_answer_is_missing() -> None:
+    page = agreed()
+    page.button_group(key="question_gender").set_value("female").run()
+    page.button(key="next_demographics").click().run()
+    assert "no answer yet" in page.warning[0].value
+    assert title(page) == "About you"
+
+
+@pytest.mark.usefixtures("door")
+def test_a_rating_is_stored_once_however_often_the_page_runs_and_a_change_counts() -> None:
+    page = rating()
+    page.button_group(key="item_trust_1").set_value(4).run()
+    page.run()
+    page.run()
+    assert rows(page, "trust") == [4]
+    page.button_group(key="item_trust_1").set_value(2).run()
+    assert rows(page, "trust") == [4, 2]
+    assert state_of(page).answers[("trust", 1)] == 2
+
+
+@pytest.mark.usefixtures("door")
+def test_a_second_tab_with_an_older_pick_does_not_write_it_again() -> None:
+    page = rating()
+    page.button_group(key="item_trust_1").set_value(4).run()
+    old_tab = visit(token_of(page))
+    page.button_group(key="item_trust_1").set_value(2).run()
+    old_tab.button_group(key="item_ease_1").set_value(5).run()
+    assert rows(page, "trust") == [4, 2]
+    assert state_of(page).answers[("ease", 1)] == 5
+
+
+@pytest.mark.usefixtures("door")
+def test_the_missing_statement_is_named() -> None:
+    page = rating()
+    page.button_group(key="item_trust_1").set_value(4).run()
+    page.button_group(key="item_effort_1").set_value(3).run()
+    page.button(key="next_rating:1").click().run()
+    assert page.warning[0].value == "Statement 2 has no answer yet."
+
+
+@pytest.mark.usefixtures("door")
+def test_an_unexpected_failure_shows_a_reference_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = visit()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a secret of the inside")
+
+    monkeypatch.setattr(services().store, "touch", broken)
+    page.run()
+    assert not page.exception
+    assert "Reference: E-" in page.error[0].value
+    assert "secret" not in page.error[0].value
+
+
+@pytest.mark.usefixtures("door")
+def test_the_demonstration_is_named_on_the_first_page() -> None:
+    assert any("not for a real study" in line.value for line in visit().markdown)
+
+
+def test_the_app_never_imports_torch() -> None:
+    modules = "study_app.participant.page", "study_app.researcher.results", "study_app.researcher.exports"
+    code = f"import sys, {', '.join(modules)}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, env={**os.environ}, timeout=120)
+
+
+def rows(page: AppTest, item: str) -> list[int]:
+    """Every stored row of an item, oldest first."""
+    with services().store.database.read() as conn:
+        sql = "SELECT value FROM answer WHERE participant = ? AND item = ? ORDER BY id"
+        return [row[0] for row in conn.execute(sql, (state_of(page).participant, item))]
