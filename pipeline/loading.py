@@ -1,24 +1,35 @@
-"""From a profile to explainers: reaches for torch only when it is called."""
+"""From a profile to loaded models: reaches for torch only when it is called."""
 
 from __future__ import annotations
 
 import os
 import warnings
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pipeline.jobqueue import Explainers
 from pipeline.profile import Profile
 from pipeline.types import ImageStore
 
+if TYPE_CHECKING:
+    from pipeline.skingen import SkinGEN
+
 
 def load_explainers(profile: Profile, images: ImageStore, threads: int | None = None) -> Explainers:
-    """Load every model of the profile. ``threads``: CPU threads, instead of the profile's number.
+    """The study's three conditions over all models of the profile.
 
-    Raises ProfileError when weights are missing.
+    ``threads``: CPU threads, instead of the profile's number. Raises ProfileError when weights are missing.
     """
+    skingen = load_skingen(profile, images, threads)
+    from pipeline.explainers import make_explainers
+
+    return make_explainers(skingen)
+
+
+def load_skingen(profile: Profile, images: ImageStore, threads: int | None = None) -> SkinGEN:
+    """All models of the profile, loaded without the libraries' chatter. Raises ProfileError."""
     wait_politely()
     _hush_libraries()
-    from pipeline.explainers import make_explainers
     from pipeline.skingen import SkinGEN
 
     if threads is not None:
@@ -26,7 +37,7 @@ def load_explainers(profile: Profile, images: ImageStore, threads: int | None = 
     with warnings.catch_warnings():
         # peft remarks on every LoRA that covers only some of the layers it could cover: ours do.
         warnings.filterwarnings("ignore", module="peft")
-        return make_explainers(SkinGEN.load(profile, images))
+        return SkinGEN.load(profile, images)
 
 
 def wait_politely() -> None:
