@@ -13,9 +13,10 @@ from study_app.study.definition import Study
 from study_app.study.visit import Visit
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+# A page with a chat field holds on to its end for a moment after it is gone: hence the second time.
 _TO_TOP = """<script>
-const page = document.querySelector('[data-testid="stMain"]');
-if (page) page.scrollTo(0, 0);
+for (const wait of [0, 300])
+  setTimeout(() => document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0), wait);
 </script>"""
 
 
