@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -197,7 +198,8 @@ def serve(
     except (CannotServe, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    raise typer.Exit(code)
+    sys.stdout.flush()
+    os._exit(code)  # all is cleaned up; an ordinary exit aborts when a native thread still loads or hangs
 
 
 # Check ---------------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ class JobQueue:
         threading.Thread(target=self._watch, name="stall watch", daemon=True).start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
-        """Cancel everything and wait a while for the running job to notice."""
+        """Cancel everything and wait a while for the running job to notice; loading cannot be stopped."""
         with self._changed:
             self._stopping = True
             waiting, running = tuple(self._waiting), self._running
@@ -140,6 +140,7 @@ class JobQueue:
             job.publish(Failed(STOPPING, _reference()))
         if running is not None:
             running.cancelled.set()
+        if self._loading is None:
             self._thread.join(timeout_s)
 
     @property
