@@ -143,9 +143,11 @@ class SkinGENExplainer:
         """Stream words with condition names in bold; returns the plain answer."""
         said = ""
         for piece in emphasised(words, self.skingen.skingpt.labels):
-            record.first_words()
-            said += piece
-            yield TextDelta(piece)
+            piece = piece if said else piece.lstrip()
+            if piece:
+                record.first_words()
+                said += piece
+                yield TextDelta(piece)
         return said.replace("**", "").strip()
 
     def _show_cases(self, photo: Image.Image, labels: Labels, record: Record) -> Iterator[Event]:

@@ -35,7 +35,7 @@ def load_skingen(profile: Profile, images: ImageStore, threads: int | None = Non
     if threads is not None:
         profile = replace(profile, settings={**profile.settings, "threads": threads})
     with warnings.catch_warnings():
-        # peft remarks on every LoRA that covers only some of the layers it could cover: ours do.
+        # peft remarks on a second adapter in one model; ours has one per LoRA
         warnings.filterwarnings("ignore", module="peft")
         return SkinGEN.load(profile, images)
 

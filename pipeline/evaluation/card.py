@@ -48,7 +48,7 @@ def write(pack: Path, figures: list[Figure]) -> None:
     lines += [f"| {name} | {n:.2f} M | {mb:.1f} MB |" for name, (n, mb) in sizes.items()]
     lines += [f"| all | | {sum(mb for _, mb in sizes.values()):.1f} MB |", "", "## Training", ""]
     lines += [
-        "Each part: `python -m pipeline train PART`; all: `make pack`. Seeds and settings: `pipeline/training/recipes`.",
+        "One part: `python -m pipeline train PART`; all: `make pack`. Seeds, settings: `pipeline/training/recipes`.",
         "",
     ]
     lines += ["| part | steps | last loss | minutes |", "|---|---|---|---|"]

@@ -27,12 +27,12 @@ def pack(
     from pipeline.evaluation.card import write as write_card
     from pipeline.evaluation.pack import evaluate
     from pipeline.images import DiskImages
+    from pipeline.loading import load_skingen
     from pipeline.profile import load_profile
-    from pipeline.skingen import SkinGEN
 
     loaded = load_profile(profile)
     with tempfile.TemporaryDirectory() as folder:
-        skingen = SkinGEN.load(loaded, DiskImages(folder))
+        skingen = load_skingen(loaded, DiskImages(folder))
         figures = evaluate(skingen, n, lambda figure: typer.echo(row(figure)))
     if write:
         write_card(loaded.root, figures)

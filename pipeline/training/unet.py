@@ -26,7 +26,11 @@ STABLE_DIFFUSION = PACK / "stable-diffusion"
 
 def scheduler() -> DDPMScheduler:
     return DDPMScheduler(
-        beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, prediction_type="v_prediction"
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        prediction_type="v_prediction",
+        steps_offset=1,
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from pipeline.loading import load_skingen
 from pipeline.phantom import Phantom, draw
 from pipeline.profile import load_profile
 from pipeline.skingen import SkinGEN
@@ -30,7 +31,7 @@ def pictures() -> Pictures:
 
 @pytest.fixture(scope="session")
 def skingen(pictures: Pictures) -> SkinGEN:
-    return SkinGEN.load(load_profile("phantom"), pictures)
+    return load_skingen(load_profile("phantom"), pictures)
 
 
 @pytest.fixture(scope="session")
