@@ -6,6 +6,7 @@ Started by `python -m study_app serve`. This process never imports torch: models
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
@@ -13,6 +14,9 @@ from study_app.failures import guarded
 from study_app.look import CSS
 from study_app.participant import page as participant
 from study_app.researcher import exports, login, monitor, results
+
+# Of our own: a page with a named symbol as its icon makes the browser fetch that from another site.
+ICON = str(Path(__file__).with_name("icon.png"))
 
 
 def for_researcher(show: Callable[[], None], name: str) -> Callable[[], None]:
@@ -31,27 +35,12 @@ def for_researcher(show: Callable[[], None], name: str) -> Callable[[], None]:
 def main() -> None:
     study = st.Page(guarded(participant.page), title="Study", default=True, visibility="hidden")
     pages = [
-        st.Page(
-            for_researcher(monitor.page, "monitor"),
-            title="Monitor",
-            url_path="researcher",
-            icon=":material/monitoring:",
-        ),
-        st.Page(
-            for_researcher(results.page, "results"),
-            title="Results",
-            url_path="results",
-            icon=":material/bar_chart:",
-        ),
-        st.Page(
-            for_researcher(exports.page, "exports"),
-            title="Export",
-            url_path="export",
-            icon=":material/download:",
-        ),
+        st.Page(for_researcher(monitor.page, "monitor"), title="Monitor", url_path="researcher"),
+        st.Page(for_researcher(results.page, "results"), title="Results", url_path="results"),
+        st.Page(for_researcher(exports.page, "exports"), title="Export", url_path="export"),
     ]
     chosen = st.navigation([study, *pages], position="top" if login.signed_in() else "hidden")
-    st.set_page_config(layout="centered" if chosen == study else "wide")
+    st.set_page_config(layout="centered" if chosen == study else "wide", page_icon=ICON)
     st.html(CSS)
     chosen.run()
 

@@ -11,7 +11,7 @@ from typing import ParamSpec
 import streamlit as st
 
 from study_app.services import services
-from study_app.study.store import NotSaved, StoreError
+from study_app.study.store import NotSaved
 
 _log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -40,6 +40,6 @@ def _tell() -> None:
     _log.exception("Page failed, reference %s", reference)
     try:
         services().store.log_event(None, "page_failed", {"reference": reference})
-    except (StoreError, OSError):
-        _log.warning("The failure %s could not be noted in the database", reference)
+    except Exception:  # the first failure may be that there is no store
+        _log.exception("The failure %s could not be noted in the database", reference)
     st.error(f"This page could not be shown. What you answered is saved. Reload it. Reference: {reference}")

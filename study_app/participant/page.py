@@ -13,6 +13,7 @@ from study_app.study.visit import Visit
 
 def page() -> None:
     opened = services()
+    st.set_page_config(page_title=opened.study.title)
     participant = _participant(opened)
     if participant is None:
         _unknown_link(opened)

@@ -41,6 +41,8 @@ def served_with_results(tmp_path: Path) -> Iterator[Served]:
 
 def test_the_researcher_signs_in_sees_the_figure_and_downloads(served_with_results: Served, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{served_with_results.url}results")
     set_password(page, "wrong-code")
     expect(page.get_by_text("The setup code is a different one.")).to_be_visible(timeout=SLOW_MS)
@@ -75,6 +77,8 @@ def test_the_researcher_signs_in_sees_the_figure_and_downloads(served_with_resul
     expect(page.get_by_text(f"{N} of 32")).to_have_count(0)  # those are live; this is a pilot run
     page.get_by_role("radio", name="Live").click()
     expect(page.get_by_text(f"{N} of 32")).to_be_visible(timeout=SLOW_MS)
+    here = (served_with_results.url, f"blob:{served_with_results.url}", "data:")
+    assert not [url for url in asked if not url.startswith(here)], "nothing leaves the machine"
     page.close()
 
 
