@@ -75,23 +75,27 @@ def _failure(services: Services, visit: Visit, exposure: Exposure, past: Sequenc
     """What happened, what was kept, and the two ways on."""
     with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
         show_text(r.answer.text, bold=True)
-        what = "Stopped." if r.job.status == "cancelled" else _what_failed(r)
-        reference = f" Reference: {r.answer.failed.reference}" if r.answer.failed else ""
-        st.warning(f"{what} What you wrote is saved.{reference}")
+        what = _what_happened(r)
+        if not what:
+            show_text(r.job.error or "")
+        reference = f"Reference: {r.answer.failed.reference}" if r.answer.failed else ""
+        st.warning(" ".join(filter(None, (what, "What you wrote is saved.", reference))))
         if not last:
             return
         with st.container(horizontal=True):
             if st.button("Try again", type="primary", key=f"again_{r.job.key}"):
                 _ask(services, visit, exposure, past, r.asked.question)
-            without = _WITHOUT.get(r.asked.condition)
+            without = None if r.asked.history else _WITHOUT.get(r.asked.condition)
             if without and st.button(without, key=f"without_{r.job.key}"):
                 _ask(services, visit, exposure, past, r.asked.question, instead="text")
 
 
-def _what_failed(r: Round) -> str:
-    if r.asked.condition == "generated" and r.answer.diagnosis is not None:
-        return "The pictures could not be drawn."
-    return "The answer could not be finished."
+def _what_happened(r: Round) -> str:
+    """Empty where the job's own reason says it."""
+    if r.job.status == "cancelled":
+        return "Stopped."
+    drawing = r.asked.condition == "generated" and r.answer.diagnosis is not None
+    return "The pictures could not be drawn." if drawing else ""
 
 
 def _bottom(services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round]) -> None:
