@@ -6,4 +6,6 @@ CSS = """<style>
 /* The chosen one filled, also under the pointer. */
 .stApp button[role="radio"][aria-checked="true"]{background:currentColor!important}
 .stApp button[role="radio"][aria-checked="true"] p{color:#fff;font-weight:600}
+/* A small picture as wide as its place; "stretch" only shrinks large ones. */
+.stApp [data-testid="stImage"] img{width:100%}
 </style>"""

@@ -9,7 +9,6 @@ from study_app.failures import guarded
 from study_app.gallery import GalleryPhoto, offered
 from study_app.models import Models
 from study_app.participant.layout import assistants, foot, head, not_saved
-from study_app.participant.pictures import AS_WIDE_AS_ITS_PLACE
 from study_app.services import Services
 from study_app.study.store import NotSaved
 from study_app.study.visit import Visit
@@ -84,7 +83,7 @@ def _gallery(period: int, gallery: tuple[GalleryPhoto, ...]) -> None:
     with st.container(horizontal=True, gap="small"):
         for n, photo in enumerate(gallery, 1):
             with st.container(width=_THUMBNAIL_PX, gap="xxsmall"):
-                st.image(photo.file.read_bytes(), alt=f"Offered photo {n}", width=_THUMBNAIL_PX)
+                st.image(photo.file.read_bytes(), alt=f"Offered photo {n}", width="stretch")
                 if st.button(f"Photo {n}", key=f"offer_{period}_{n}", width="stretch"):
                     _choose(period, clean_photo(photo.file.read_bytes()))
 
@@ -117,7 +116,7 @@ def _chosen_photo(visit: Visit, period: int, chosen: CleanPhoto | None, models: 
     if chosen is None:
         return None
     picture, question = st.columns([2, 3], wrap=False)
-    picture.image(chosen.png, alt="The photo you chose", width=AS_WIDE_AS_ITS_PLACE)
+    picture.image(chosen.png, alt="The photo you chose", width="stretch")
     with question:
         st.markdown("**Your photo**")
         label = _ask_label(period, models) if visit.study.photo.ask_label else None

@@ -20,10 +20,6 @@ _PREVIEW_PX = 70
 """Four side by side on a phone."""
 
 
-AS_WIDE_AS_ITS_PLACE = 2000
-"""In pixels, cut to the container's width; "stretch" would leave a small picture small."""
-
-
 @dataclass(frozen=True)
 class Shown:
     """One picture of a comparison: ``name`` on its pill, ``caption`` below it, ``text`` about it."""
@@ -133,7 +129,7 @@ def _picture(services: Services, participant: str, sha256: str, caption: str, *,
     except KeyError:
         st.markdown("This picture is no longer there.")
         return
-    st.image(png, caption=caption if captioned else None, alt=caption, width=AS_WIDE_AS_ITS_PLACE)
+    st.image(png, caption=caption if captioned else None, alt=caption, width="stretch")
 
 
 def _grid(services: Services, participant: str, shown: Sequence[Shown]) -> None:
