@@ -9,6 +9,7 @@ from PIL import Image
 from pipeline.blip2 import VisionLanguageModel
 
 CAPTION_PROMPT = "A photo of"
+"""BLIP-2's captioning prompt."""
 
 
 class Captioner:

@@ -26,6 +26,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from pipeline.caption import CAPTION_PROMPT
 from pipeline.phantom import LABELS
 from pipeline.phantom.words import TONES, caption_of
 from pipeline.profile import Knowledge, load_knowledge
@@ -35,9 +36,6 @@ from pipeline.training.data import CONCEPTS, SIZE, Phantoms, phantoms
 from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
 from pipeline.training.notes import QUESTIONS, Facts, answer, dialogue
 from pipeline.wording import PHRASES
-
-CAPTION_PROMPT = "A photo of"
-"""BLIP-2's captioning prompt."""
 
 SPECIAL = ("<pad>", "<s>", "</s>", SEPARATOR, "<Img>", "</Img>", IMAGE)
 IGNORED = -100

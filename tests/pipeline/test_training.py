@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.phantom import LABELS
-from pipeline.profile import load_knowledge
+from pipeline.profile import load_knowledge, load_profile
 from pipeline.training import loop
-from pipeline.training.detector import boxes_of, corners, giou, phrase_tokens, prompt_for, set_loss, tokenizer
+from pipeline.training.data import SIZE
+from pipeline.training.detector import GENERIC, boxes_of, corners, giou, phrase_tokens, prompt_for, set_loss, tokenizer
 from pipeline.training.notes import QUESTIONS, Facts, answer, dialogue
 from pipeline.training.sam import boxes_and_targets
 from pipeline.training.text import clip_corpus, clip_tokenizer
@@ -115,6 +116,11 @@ def test_the_detectors_loss_prefers_the_right_box_and_the_right_name() -> None:
     assert good < wrong_name
     absent = set_loss(torch.tensor([[[5.0, -5.0]]]), target[None], tokens, ~tokens, target, 1)
     assert absent > set_loss(torch.tensor([[[-5.0, -5.0]]]), target[None], tokens, ~tokens, target, 1)
+
+
+def test_the_profile_falls_back_to_a_phrase_the_detector_was_taught() -> None:
+    assert load_profile("phantom").settings["fallback_prompt"] == GENERIC
+    assert load_profile("phantom").settings["image_size"] == SIZE
 
 
 def test_prompts_hold_the_true_name_part_of_the_time() -> None:
