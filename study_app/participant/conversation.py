@@ -45,7 +45,7 @@ def _round(services: Services, visit: Visit, exposure: Exposure, past: Sequence[
     elif r.job.status == "done":
         with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
             show_text(r.answer.text, bold=True)
-            if last and not (r.answer.diagnosis and r.answer.diagnosis.abstained):
+            if last and any(p.answer.diagnosis and not p.answer.diagnosis.abstained for p in past):
                 _quick_replies(services, visit, exposure, past)
         _pictures(services, visit, exposure, n, r)
     else:

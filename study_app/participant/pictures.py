@@ -55,7 +55,8 @@ def drawn(answer: Answer, models: Models | None, key: str) -> Comparison | None:
         for image in answer.images
     )
     note = "Drawn by the computer on your photo. Not photographs of patients."
-    return Comparison(key, "Your skin with each condition", note, "Condition drawn on the right", shown)
+    title = "Your skin with each condition" if len(shown) > 1 else f"Your skin with {answer.images[0].label}"
+    return Comparison(key, title, note, "Condition drawn on the right", shown)
 
 
 def similar(answer: Answer, key: str) -> Comparison | None:
@@ -68,7 +69,8 @@ def similar(answer: Answer, key: str) -> Comparison | None:
         for name, case in zip(names, answer.cases, strict=True)
     )
     note = "From a library, each with its diagnosis. Not pictures of your skin."
-    return Comparison(key, "Similar cases", note, "Case on the right", shown)
+    title = "Similar cases" if len(shown) > 1 else f"A case of {answer.cases[0].label}"
+    return Comparison(key, title, note, "Case on the right", shown)
 
 
 def _about(case: Case) -> str:
@@ -83,17 +85,26 @@ def compare(services: Services, visit: Visit, photo: str, comparison: Comparison
     with st.container(border=True):
         st.subheader(comparison.title, anchor=False)
         st.markdown(comparison.note)
-        names = [entry.name for entry in comparison.shown]
-        name = st.pills(comparison.question, names, default=names[0], required=True, key=f"compare_{comparison.key}")
-        entry = comparison.shown[names.index(name)]
+        entry = _chosen(comparison)
         left, right = st.columns(2, wrap=False, gap="xxsmall")
         with left:
             _picture(services, participant, photo, "Your photo")
         with right:
             _picture(services, participant, entry.picture, entry.caption)
         show_text(entry.text, bold=True)
-        with st.expander("All pictures, larger"):
-            _grid(services, participant, comparison.shown)
+        if len(comparison.shown) > 1:
+            with st.expander("All pictures, larger"):
+                _grid(services, participant, comparison.shown)
+
+
+def _chosen(comparison: Comparison) -> Shown:
+    """The picture picked; nothing is asked where there is only one."""
+    names = [entry.name for entry in comparison.shown]
+    if len(names) == 1:
+        return comparison.shown[0]
+    key = f"compare_{comparison.key}"
+    name = st.pills(comparison.question, names, default=names[0], required=True, key=key)
+    return comparison.shown[names.index(name)]
 
 
 @st.fragment

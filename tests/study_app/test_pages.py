@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pipeline.types import DIAGNOSIS_PROMPT, ExplainRequest, request_from_json, request_to_json
 from study_app.services import services
 from study_app.study.state import ParticipantState
 from tests.scripted import TOKEN, scripted_server, small_png
@@ -65,14 +67,41 @@ def agreed() -> AppTest:
     return page.button(key="agree").click().run()
 
 
+def choosing_a_photo() -> AppTest:
+    page = agreed()
+    store, participant = services().store, state_of(page).participant
+    for item, value in (("gender", "female"), ("medical_background", "no")):
+        store.save_answer(participant, item, value)
+    store.finish_step(participant, "demographics")
+    return visit(token_of(page))
+
+
+def stopped_drawing() -> tuple[AppTest, str]:
+    """A participant who meets the drawing assistant first and stopped it; and the key of that job."""
+    store = services().store
+    page = choosing_a_photo()
+    while state_of(page).sequence[0] != "generated":
+        page = choosing_a_photo()
+    participant = state_of(page).participant
+    photo = services().media.keep(participant, small_png())
+    store.start_exposure(participant, 1, photo, None)
+    key = store.jobs.next_key(participant, 1)
+    request = request_to_json(ExplainRequest(key, "generated", photo))
+    store.jobs.start(key, participant, 1, request, DIAGNOSIS_PROMPT)
+    assert store.jobs.fail(key, "Cancelled.", cancelled=True)
+    return visit(token_of(page)), key
+
+
+def events(page: AppTest, kind: str) -> list[dict[str, object]]:
+    with services().store.database.read() as conn:
+        sql = "SELECT data FROM event WHERE participant = ? AND kind = ? ORDER BY id"
+        return [json.loads(row[0]) for row in conn.execute(sql, (state_of(page).participant, kind))]
+
+
 def rating() -> AppTest:
     """A participant who talked with the first assistant and is asked to rate it."""
-    page = agreed()
+    page = choosing_a_photo()
     opened, participant = services(), state_of(page).participant
-    for item, value in (("gender", "female"), ("medical_background", "no")):
-        opened.store.save_answer(participant, item, value)
-    opened.store.finish_step(participant, "demographics")
-    opened.store.allocate(participant)
     opened.store.start_exposure(participant, 1, opened.media.keep(participant, small_png()), None)
     page = visit(token_of(page))
     key = state_of(page).exposures[1].jobs[0].key
@@ -133,6 +162,65 @@ def test_the_step_is_not_left_while_an_answer_is_missing() -> None:
     page.button(key="next_demographics").click().run()
     assert "no answer yet" in page.warning[0].value
     assert title(page) == "About you"
+
+
+@pytest.mark.usefixtures("door")
+def test_a_refused_file_gets_a_plain_message_and_changes_nothing() -> None:
+    page = choosing_a_photo()
+    page.file_uploader(key="upload_1").upload("holiday.jpg", b"This is a letter.", "image/jpeg").run()
+    assert "cannot be opened as a photo" in page.warning[0].value
+    page.button(key="next_photo:1").click().run()
+    assert page.warning[-1].value == "Choose a photo first."
+    assert state_of(page).exposures == {}
+
+
+@pytest.mark.usefixtures("door")
+def test_a_chosen_photo_is_kept_clean_and_the_first_question_asked() -> None:
+    page = choosing_a_photo()
+    page.file_uploader(key="upload_1").upload("IMG_1.png", small_png(side=120), "image/png").run()
+    assert not page.warning
+    page.selectbox(key="label_1").select("psoriasis")
+    page.button(key="next_photo:1").click().run()
+    exposure = state_of(page).exposures[1]
+    assert services().media.read("P0001", exposure.photo).startswith(b"\x89PNG")
+    assert exposure.known_label == "psoriasis"
+    assert [turn.text for turn in exposure.turns if turn.role == "participant"] == [DIAGNOSIS_PROMPT]
+    assert len(exposure.jobs) == 1
+    assert title(page) == "Assistant 1"
+
+
+@pytest.mark.usefixtures("door")
+def test_after_a_stopped_drawing_one_can_go_on_without_pictures_and_that_is_on_record() -> None:
+    page, key = stopped_drawing()
+    assert page.warning[0].value == "Stopped. What you wrote is saved."
+    page.button(key=f"without_{key}").click().run()
+    jobs = state_of(page).exposures[1].jobs
+    assert [request_from_json(job.request).condition for job in jobs] == ["generated", "text"]
+    assert events(page, "fallback_chosen") == [{"period": 1, "job": jobs[1].key, "instead": "text"}]
+    assert services().runner.wait(jobs[1].key, PATIENCE_S)
+    page.run()
+    assert [message.avatar for message in page.chat_message] == [":material/person:", ":material/counter_1:"]
+    page.button(key="rate").click().run()
+    assert title(page) == "How was Assistant 1?"
+
+
+@pytest.mark.usefixtures("door")
+def test_trying_again_asks_the_same_question_and_shows_it_once() -> None:
+    page, key = stopped_drawing()
+    page.button(key=f"again_{key}").click().run()
+    exposure = state_of(page).exposures[1]
+    assert [request_from_json(job.request).condition for job in exposure.jobs] == ["generated"] * 2
+    assert services().runner.wait(exposure.jobs[1].key, PATIENCE_S)
+    page.run()
+    assert [message.avatar for message in page.chat_message] == [":material/person:", ":material/counter_1:"]
+    assert page.button_group(key="compare_1_1").value == "Acne"
+
+
+@pytest.mark.usefixtures("door")
+def test_a_link_of_somebody_who_withdrew_says_so() -> None:
+    page = agreed()
+    services().media.withdraw(state_of(page).participant)
+    assert title(visit(token_of(page))) == "You have withdrawn"
 
 
 @pytest.mark.usefixtures("door")
