@@ -31,6 +31,7 @@ FINAL = {
     "I find SkinGEN to be a useful system.": 4,
 }
 FINAL_IDS = ("correct", "informative", "useful_suggestions", "future_use", "realistic", "useful")
+HOSTILE = 'Is it <b>dangerous</b>? <img src="http://e.example/x.png"> ![y](http://e.example/y.png)'
 TELLING = ("SkinGPT", "SkinGEN", "generated", "retriev", "explainer", "text>", "cases>")
 """Words that would tell a participant which condition they are in."""
 
@@ -58,6 +59,7 @@ def test_a_participant_completes_the_study(served: Served, browser: Browser, jpe
     walk.open_study(page, served.url)
     link = page.url
     assert "?t=" in link, "the token is in the address before anything is asked"
+    assert page.locator("html").get_attribute("lang") == "en"
     walk.agree(page)
     walk.describe_oneself(page)
     walk.heading(page, "A photo for Assistant 1")
@@ -78,9 +80,8 @@ def test_a_participant_completes_the_study(served: Served, browser: Browser, jpe
     walk.heading(page, "Assistant 3")
     served.kill()
     served.start()
-    page.goto(link)
     walk.answered(page, "Assistant 3")
-    walk.ask(page, "Is it dangerous?")
+    walk.ask(page, HOSTILE)
     page.get_by_role("button", name="Rate").click()
     not_told(page.url, *asked, *received)
     rate(page, 3)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pipeline.photo import MAX_BYTES
 from pipeline.types import DIAGNOSIS_PROMPT, ExplainRequest, request_from_json, request_to_json
 from study_app.services import services
 from study_app.study.state import ParticipantState
@@ -272,6 +274,16 @@ def test_an_unexpected_failure_shows_a_reference_and_no_traceback(monkeypatch: p
 @pytest.mark.usefixtures("door")
 def test_the_demonstration_is_named_on_the_first_page() -> None:
     assert any("not for a real study" in line.value for line in visit().markdown)
+
+
+def test_streamlit_is_set_up_for_a_study() -> None:
+    """What its defaults would do: telemetry, tracebacks on the page, 200 MB uploads, a garbage collection
+    with the GIL held after every rerun."""
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert settings["browser"]["gatherUsageStats"] is False
+    assert settings["client"]["showErrorDetails"] == "none"
+    assert settings["server"]["maxUploadSize"] * 1024 * 1024 == MAX_BYTES
+    assert settings["runner"]["postScriptGC"] is False
 
 
 def test_the_app_never_imports_torch() -> None:
