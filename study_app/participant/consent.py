@@ -25,7 +25,7 @@ def show(services: Services, visit: Visit) -> None:
         st.warning("To take part, tick every box above.")
     elif agreed or declined:
         _record(services, visit, agreed=bool(agreed))
-    foot(visit.study)
+    foot(visit.study, visit.state.participant)
 
 
 def _record(services: Services, visit: Visit, agreed: bool) -> None:

@@ -31,7 +31,7 @@ def show(services: Services, visit: Visit, period: int) -> None:
     pictures.photo_card(services, visit, exposure, [r.answer for r in past])
     for n, r in enumerate(past, 1):
         _round(services, visit, exposure, past, n, r)
-    foot(visit.study)
+    foot(visit.study, visit.state.participant)
 
 
 def _round(services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round], n: int, r: Round) -> None:

@@ -21,7 +21,7 @@ def show(services: Services, visit: Visit) -> None:
         if reconcile(services, visit, question.id, value):
             st.markdown(":green[:material/check_circle: Saved]")
     next_clicked(services, visit)
-    foot(visit.study)
+    foot(visit.study, visit.state.participant)
 
 
 def _ask(question: Question, before: object) -> str | None:

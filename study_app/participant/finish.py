@@ -24,7 +24,7 @@ def show_finished(services: Services, visit: Visit) -> None:
     st.markdown(visit.study.debrief.text)
     with st.expander("Withdraw from the study"):
         _offer_withdrawal(services, visit)
-    foot(visit.study)
+    foot(visit.study, visit.state.participant)
 
 
 def show_declined(visit: Visit) -> None:
@@ -33,14 +33,14 @@ def show_declined(visit: Visit) -> None:
     st.markdown("Nothing about you was kept but the fact that you declined. You can close this page.")
     st.markdown("If a recruiting site sent you, give it this code:")
     st.code(visit.study.completion_codes.declined, language=None)
-    foot(visit.study)
+    foot(visit.study, visit.state.participant)
 
 
 def show_excluded(visit: Visit) -> None:
     demonstration_banner()
     st.title("Your part in the study has ended", anchor=False)
     st.markdown("The researchers have closed this link. If you did not expect that, write to them.")
-    foot(visit.study)
+    foot(visit.study, visit.state.participant)
 
 
 def show_withdrawn(study: Study) -> None:

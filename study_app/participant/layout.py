@@ -38,11 +38,13 @@ def demonstration_banner() -> None:
         )
 
 
-def foot(study: Study) -> None:
+def foot(study: Study, participant: str = "") -> None:
+    """Who is responsible, whom to ask, and the number to name when asking."""
     contact = html.escape(study.contact)
     if _ADDRESS.fullmatch(study.contact):
         contact = f'<a href="mailto:{contact}">{contact}</a>'
-    st.html(f"<p>{html.escape(study.institution)} · {html.escape(study.ethics)} · questions: {contact}</p>")
+    number = f" · your number: {participant}" if participant else ""
+    st.html(f"<p>{html.escape(study.institution)} · {html.escape(study.ethics)} · questions: {contact}{number}</p>")
 
 
 def assistants(visit: Visit, period: int) -> str:

@@ -32,7 +32,7 @@ def show(services: Services, visit: Visit, period: int) -> None:
         label = _chosen_photo(visit, period, chosen, models)
         if st.button("Continue", type="primary", key=f"next_{visit.step.key}"):
             _go_on(services, visit, period, chosen, label)
-    foot(visit.study)
+    foot(visit.study, visit.state.participant)
 
 
 def _slot(period: int) -> str:

@@ -44,7 +44,7 @@ def show_comments(services: Services, visit: Visit) -> None:
     if (written or before is not None) and reconcile(services, visit, comments.id, written):
         st.markdown(_SAVED)
     next_clicked(services, visit, "Finish")
-    foot(visit.study)
+    foot(visit.study, visit.state.participant)
 
 
 def _items(services: Services, visit: Visit, items: tuple[Item, ...], period: int | None) -> None:
@@ -52,7 +52,7 @@ def _items(services: Services, visit: Visit, items: tuple[Item, ...], period: in
     saved = [_item(services, visit, n, item, period) for n, item in enumerate(items, 1)]
     st.markdown(f"{sum(saved)} of {len(saved)} answers saved.")
     next_clicked(services, visit)
-    foot(visit.study)
+    foot(visit.study, visit.state.participant)
 
 
 def _item(services: Services, visit: Visit, n: int, item: Item, period: int | None) -> bool:
