@@ -6,7 +6,7 @@ import streamlit as st
 
 from study_app.participant.layout import foot, head, not_saved
 from study_app.services import Services
-from study_app.study.store import NotSaved
+from study_app.study.store import NotSaved, Refused
 from study_app.study.visit import Visit
 
 
@@ -34,4 +34,6 @@ def _record(services: Services, visit: Visit, agreed: bool) -> None:
     except NotSaved:
         not_saved()
         return
+    except Refused:
+        pass  # another tab answered before: the page follows that answer
     st.rerun()

@@ -10,7 +10,7 @@ from study_app.gallery import GalleryPhoto, offered
 from study_app.models import Models
 from study_app.participant.layout import assistants, foot, head, not_saved
 from study_app.services import Services
-from study_app.study.store import NotSaved
+from study_app.study.store import NotSaved, Refused
 from study_app.study.visit import Visit
 
 _SOURCES = {"gallery": "Offered photos", "upload": "My own photo"}
@@ -150,5 +150,7 @@ def _go_on(services: Services, visit: Visit, period: int, chosen: CleanPhoto | N
     except NotSaved:
         not_saved()
         return
+    except Refused:
+        pass  # another tab asked about its photo already: the page follows that one
     st.session_state.pop(_slot(period), None)
     st.rerun()

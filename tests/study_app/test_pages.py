@@ -148,6 +148,18 @@ def test_declining_needs_no_box_and_ends_the_visit() -> None:
 
 
 @pytest.mark.usefixtures("door")
+def test_a_second_tab_follows_the_answer_given_in_the_first() -> None:
+    first = visit()
+    second = visit(token_of(first))
+    first.button(key="decline").click().run()
+    for box in second.checkbox:
+        box.check()
+    second.button(key="agree").click().run()
+    assert title(second) == "You do not take part"
+    assert state_of(second).consented is False
+
+
+@pytest.mark.usefixtures("door")
 def test_an_answer_is_stored_at_the_pick_and_is_there_in_a_new_tab() -> None:
     page = agreed()
     page.button_group(key="question_gender").set_value("female").run()
