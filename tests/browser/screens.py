@@ -1,6 +1,7 @@
 """Pictures of every step at 1280 and 390 pixels, for looking at: `python -m tests.browser.screens FOLDER`.
 
-Runs the app with the embedded models and a database in a temporary folder; both go when it ends.
+Runs the app with the embedded models and a database in a temporary folder; both go when it ends. With a
+second argument (`python -m tests.browser.screens FOLDER docs`) the README's two pictures are made anew.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from study_app.study.definition import load_study
 from study_app.study.media import MediaStore, folder_of
-from study_app.study.simulate import simulate
+from study_app.study.simulate import parse_effect, simulate
 from study_app.study.store import Store
 from tests.browser import walk
 from tests.browser.conftest import CHROMIUM_ARGS, ROOT, Served, chromium
 
 WIDTHS = (1280, 390)
 TALLEST = 4000
+README_WIDTH = 760
 PASSWORD = "a long enough password"
 
 
@@ -105,6 +108,7 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
     if outline.count():
         outline.click()
         walk.idle(page)
+        camera.take("conversation")
         page.get_by_text("All pictures, larger").click()
         camera.take(f"answered_{period}_all")
     walk.ask(page, "How do you know, and could it be vitiligo?")
@@ -169,7 +173,7 @@ def prepare(database: Path) -> None:
     """Forty simulated participants, so that the researcher's pages have something to show."""
     store = Store.open(database)
     study = load_study(ROOT / "questionnaires" / "skingen.yaml")
-    simulate(study, store, MediaStore(folder_of(database), store), 40, (), seed=5)
+    simulate(study, store, MediaStore(folder_of(database), store), 40, [parse_effect("trust:generated=+0.8", study)], seed=5)
     store.researcher.set_password(PASSWORD)
     store.close()
 
@@ -202,7 +206,19 @@ def main(folder: Path) -> None:
             served.stop()
 
 
+def for_the_readme(folder: Path, docs: Path) -> None:
+    """The participant's conversation and the researcher's results, small enough for a README."""
+    for shot, name, margin in (("conversation", "participant", 230), ("results", "researcher", 0)):
+        (source,) = folder.glob(f"{WIDTHS[0]}_*_{shot}.png")
+        picture = Image.open(source).convert("RGB")
+        picture = picture.crop((margin, 0, picture.width - margin, picture.height))
+        picture.thumbnail((README_WIDTH, TALLEST))
+        picture.quantize(200).save(docs / f"{name}.png", optimize=True)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: python -m tests.browser.screens FOLDER")
+    if len(sys.argv) not in (2, 3):
+        raise SystemExit("usage: python -m tests.browser.screens FOLDER [DOCS]")
     main(Path(sys.argv[1]))
+    if len(sys.argv) == 3:
+        for_the_readme(Path(sys.argv[1]), Path(sys.argv[2]))
