@@ -81,7 +81,7 @@ def train(
 
     The generator is seeded by the step, so that a resumed run draws what an uninterrupted one would.
     Writes ``.cache/training/<part>/{checkpoint.pt,log.jsonl}`` and keeps the log with the pack. Continues from the
-    checkpoint when it is of the same schedule. Returns the losses of this call. With ``average`` the model ends
+    checkpoint, also with more steps than it was begun with. Returns the losses of this call. With ``average`` the model ends
     with its moving average.
     """
     folder = WORK / part
@@ -93,7 +93,7 @@ def train(
     start = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
-        if state["steps"] == schedule.steps:
+        if state["step"] <= schedule.steps:
             model.load_state_dict(state["model"])
             optimiser.load_state_dict(state["optimiser"])
             if ema:
@@ -120,7 +120,7 @@ def train(
             if step % 20 == 19 or step + 1 == schedule.steps:
                 _report(part, step, schedule.steps, start, losses, began, log)
             if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps:
-                _save(checkpoint, step + 1, schedule.steps, model, optimiser, ema)
+                _save(checkpoint, step + 1, model, optimiser, ema)
     if ema:
         ema.copy_to(model)
     model.eval()
@@ -145,8 +145,8 @@ def _report(part: str, step: int, steps: int, start: int, losses: list[float], b
         print()
 
 
-def _save(path: Path, step: int, steps: int, model: nn.Module, optimiser: Any, ema: Average | None) -> None:
-    state = {"step": step, "steps": steps, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
+def _save(path: Path, step: int, model: nn.Module, optimiser: Any, ema: Average | None) -> None:
+    state = {"step": step, "model": model.state_dict(), "optimiser": optimiser.state_dict()}
     if ema:
         state["ema"] = ema.shadow
     partial = path.with_suffix(".partial")

@@ -167,3 +167,14 @@ def test_the_tokenizer_knows_its_words_and_encodes_any_text() -> None:
     assert words.eos_token_id != 2, "2 triggers CLIP's old pooling rule"
     assert len(words("皮肤 zebra <script>").input_ids) > 4
     assert all(len(words(f"{label}, dark brown skin").input_ids) < 20 for label in LABELS)
+
+
+def test_a_longer_schedule_goes_on_from_the_checkpoint() -> None:
+    line(40)
+    before = len((loop.WORK / "line" / "log.jsonl").read_text().splitlines())
+    line(60)
+    steps = [
+        int(row.split('"step": ')[1].split(",")[0])
+        for row in (loop.WORK / "line" / "log.jsonl").read_text().splitlines()
+    ]
+    assert steps[before:] == [60], "only the steps that were missing are trained"
