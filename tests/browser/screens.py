@@ -173,7 +173,8 @@ def prepare(database: Path) -> None:
     """Forty simulated participants, so that the researcher's pages have something to show."""
     store = Store.open(database)
     study = load_study(ROOT / "questionnaires" / "skingen.yaml")
-    simulate(study, store, MediaStore(folder_of(database), store), 40, [parse_effect("trust:generated=+0.8", study)], seed=5)
+    effect = parse_effect("trust:generated=+0.8", study)
+    simulate(study, store, MediaStore(folder_of(database), store), 40, [effect], seed=5)
     store.researcher.set_password(PASSWORD)
     store.close()
 
