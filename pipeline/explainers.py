@@ -217,23 +217,25 @@ class SkinGENExplainer:
 
 def emphasised(words: Iterator[str], labels: Labels) -> Iterator[str]:
     """The same text with every label in bold; held back only while a label may still be growing."""
-    longest = max((len(label) for label in labels), default=0)
     pattern = "|".join(re.escape(label) for label in sorted(labels, key=len, reverse=True))
     bold = re.compile(rf"(?<!\w)({pattern})(?!\w)", re.IGNORECASE)
     starts = {label[:i].lower() for label in labels for i in range(1, len(label) + 1)}
     held = ""
     for piece in words:
         held += piece
-        cut = len(held)
-        for i in range(max(0, len(held) - longest), len(held)):
-            if (i == 0 or not held[i - 1].isalnum()) and held[i:].lower() in starts:
-                cut = i
-                break
+        cut = _settled(held, starts, bold)
         if cut:
             yield bold.sub(r"**\1**", held[:cut])
             held = held[cut:]
     if held:
         yield bold.sub(r"**\1**", held)
+
+
+def _settled(text: str, starts: set[str], names: re.Pattern[str]) -> int:
+    """How much of ``text`` no later word can change: up to where a name may have begun, and never within a name."""
+    begun = (i for i in range(len(text)) if (i == 0 or not text[i - 1].isalnum()) and text[i:].lower() in starts)
+    cut = next(begun, len(text))
+    return next((m.start() for m in names.finditer(text) if m.start() < cut < m.end()), cut)
 
 
 def make_explainers(skingen: SkinGEN) -> dict[Condition, Explainer]:

@@ -16,7 +16,7 @@ from pipeline.profile import ProfileError, load_profile
 from pipeline.prompting import conversation, image_slot
 from pipeline.wording import join, phrases_of
 
-LABELS = ("acne", "acne vulgaris", "lichen planus", "psoriasis", "striae")
+LABELS = ("acne", "acne vulgaris", "keratosis pilaris", "lichen planus", "psoriasis", "seborrheic keratosis", "striae")
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,11 @@ def pieces(text: str, cuts: list[int]) -> Iterator[str]:
 
 @given(cuts=st.lists(st.integers(0, 200), max_size=30))
 def test_bold_does_not_depend_on_how_the_stream_is_cut(cuts: list[int]) -> None:
-    text = "This looks like acne vulgaris; it could also be lichen planus, acne or Striae."
-    expected = "This looks like **acne vulgaris**; it could also be **lichen planus**, **acne** or **Striae**."
+    text = "This looks like acne vulgaris; it could be seborrheic keratosis or keratosis pilaris, acne or Striae."
+    expected = (
+        "This looks like **acne vulgaris**; it could be **seborrheic keratosis** or **keratosis pilaris**, "
+        "**acne** or **Striae**."
+    )
     assert "".join(emphasised(pieces(text, cuts), LABELS)) == expected
 
 
