@@ -25,6 +25,7 @@ from pipeline.adapt import AdapterManager
 from pipeline.types import AdapterPlan
 
 Area = NDArray[np.bool_]
+Pixels = NDArray[np.float32]
 
 
 class DrawingFailed(RuntimeError):
@@ -91,13 +92,32 @@ def frame_around(mask: Area, margin: float = 0.08, context: float = 1.5, least: 
 def lay_in(photo: Image.Image, drawn: Image.Image, frame: Frame, feather: float = 0.03) -> Image.Image:
     """``drawn`` scaled into the frame, blended over ``feather`` of its side; outside the area the photo stays."""
     x0, y0, x1, y1 = frame.box
-    original = np.asarray(photo, dtype=np.float32)
-    out = original.copy()
+    out = np.asarray(photo, dtype=np.float32).copy()
+    original = out[y0:y1, x0:x1].copy()
     piece = np.asarray(drawn.resize((x1 - x0, y1 - y0), Image.Resampling.LANCZOS), dtype=np.float32)
+    piece = _tone_matched(piece, original, frame.area[y0:y1, x0:x1])
     inside = distance_transform_edt(np.pad(frame.area, 1, mode="edge"))[1:-1, 1:-1]
     alpha = np.clip(inside / max(1.0, feather * (x1 - x0)), 0, 1)[y0:y1, x0:x1, None].astype(np.float32)
-    out[y0:y1, x0:x1] = original[y0:y1, x0:x1] * (1 - alpha) + piece * alpha
-    return Image.fromarray(np.asarray(out + 0.5, dtype=np.uint8))
+    out[y0:y1, x0:x1] = original * (1 - alpha) + piece * alpha
+    return Image.fromarray(np.asarray(np.clip(out, 0, 255) + 0.5, dtype=np.uint8))
+
+
+def _tone_matched(piece: Pixels, original: Pixels, area: Area, most: float = 12.0) -> Pixels:
+    """``piece`` shifted by how it differs from the photo around the area, smoothly, by ``most`` of 255 levels at most.
+
+    What lies outside the area is the same skin in both; where the two differ there, the VAE has shifted its tone, and
+    the same shift would show as a seam.
+    """
+    around = (~area).astype(np.float32)
+    if float(around.mean()) < 0.02:
+        return piece
+    reach = 0.1 * max(piece.shape[:2])
+    gap = (original - piece) * around[..., None]
+    overall = gap.sum((0, 1)) / around.sum()
+    near = gaussian_filter(around, reach)[..., None]
+    # deep inside the area nothing around it is near: there the overall shift counts
+    shift = (gaussian_filter(gap, (reach, reach, 0)) + 0.01 * overall) / (near + 0.01)
+    return np.asarray(piece + np.clip(shift, -most, most), dtype=np.float32)
 
 
 class Generator:

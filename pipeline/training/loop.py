@@ -81,8 +81,8 @@ def train(
 
     The generator is seeded by the step, so that a resumed run draws what an uninterrupted one would.
     Writes ``.cache/training/<part>/{checkpoint.pt,log.jsonl}`` and keeps the log with the pack. Continues from the
-    checkpoint, also with more steps than it was begun with. Returns the losses of this call. With ``average`` the model ends
-    with its moving average.
+    checkpoint, also with more steps than it was begun with. Returns the losses of this call. With ``average`` the
+    model ends with its moving average.
     """
     folder = WORK / part
     folder.mkdir(parents=True, exist_ok=True)

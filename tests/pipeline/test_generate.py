@@ -47,12 +47,22 @@ def test_outside_the_area_not_one_pixel_changes(shape: tuple[int, int, float, fl
 
 
 def test_the_middle_of_the_area_is_the_drawing() -> None:
-    mask = disc(120, 120, 60, 60, 30)
-    out = np.asarray(
-        lay_in(Image.new("RGB", (120, 120), (200, 0, 0)), Image.new("RGB", (96, 96), (0, 0, 200)), frame_around(mask))
-    )
+    frame = frame_around(disc(120, 120, 60, 60, 30))
+    x0, y0, x1, y1 = frame.box
+    red = Image.new("RGB", (120, 120), (200, 0, 0))
+    drawn = np.asarray(red.crop(frame.box)).copy()
+    drawn[frame.area[y0:y1, x0:x1]] = (0, 0, 200)
+    out = np.asarray(lay_in(red, Image.fromarray(drawn), frame))
     assert out[60, 60].tolist() == [0, 0, 200]
     assert out[2, 2].tolist() == [200, 0, 0]
+
+
+def test_a_shift_of_tone_around_the_area_is_taken_back() -> None:
+    """Skin that came out of the VAE 8 levels too bright is laid in as it was, and so leaves no seam."""
+    frame = frame_around(disc(160, 160, 80, 80, 35))
+    photo, bright = Image.new("RGB", (160, 160), (150, 120, 100)), Image.new("RGB", (96, 96), (158, 128, 108))
+    out = np.asarray(lay_in(photo, bright, frame)).astype(int)
+    assert np.abs(out - (150, 120, 100)).max() <= 1
 
 
 def test_the_seam_has_no_step() -> None:
