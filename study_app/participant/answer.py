@@ -66,7 +66,8 @@ def _after(answer: Answer, event: Event) -> Answer:
         case MaskFound(mask):
             return replace(answer, mask=mask, mask_sought=True)
         case ImageProgress():
-            return replace(answer, progress=event)
+            before = answer.progress.previews if answer.progress else ()
+            return replace(answer, progress=replace(event, previews=event.previews or before))
         case ImagesReady(images):
             return replace(answer, images=answer.images + images)
         case Explained():

@@ -83,6 +83,14 @@ def test_every_event_leaves_its_mark() -> None:
     assert not answer.complete
 
 
+def test_previews_stay_until_there_are_newer_ones() -> None:
+    seen = fold([ImageProgress(3, 20, ("acne",), ("early",)), ImageProgress(4, 20, ("acne",))]).progress
+    assert seen == ImageProgress(4, 20, ("acne",), ("early",))
+    assert fold([ImageProgress(3, 20, (), ("a",)), ImageProgress(4, 20, (), ("b",))]).progress == ImageProgress(
+        4, 20, (), ("b",)
+    )
+
+
 def test_no_area_found_is_not_the_same_as_not_looked_for() -> None:
     assert fold([MaskFound(None)]).mask_sought
     assert not fold([]).mask_sought
