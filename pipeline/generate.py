@@ -18,7 +18,7 @@ import torch
 from diffusers import StableDiffusionInpaintPipeline
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 from torch import Tensor
 
 from pipeline.adapt import AdapterManager
@@ -70,6 +70,7 @@ def seed_of(seed: int, label: str) -> int:
 def frame_around(mask: Area, margin: float = 0.08, context: float = 1.5, least: float = 0.4) -> Frame:
     """Area to redraw (the mask and a margin) and the square around it with its surroundings.
 
+    Lesions that lie close together become one area, so that a single large one can be drawn in place of many small.
     margin: dilation as a share of the affected area's extent; context: side of the square over that extent; least:
     smallest side as a share of the photo's shorter side. Raises ValueError for an empty mask.
     """
@@ -78,8 +79,8 @@ def frame_around(mask: Area, margin: float = 0.08, context: float = 1.5, least: 
     height, width = mask.shape
     rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     extent = max(rows[-1] - rows[0], cols[-1] - cols[0]) + 1
-    reach = max(3, round(float(extent) * margin))
-    soft = gaussian_filter(binary_dilation(mask, iterations=reach).astype(np.float32), reach / 2)
+    reach = max(3.0, float(extent) * margin)
+    soft = gaussian_filter((distance_transform_edt(~_joined(mask, 2 * reach)) <= reach).astype(np.float32), reach / 2)
     area = (soft > 0.35) | mask
     side = int(max(extent * context, least * min(height, width)))
     if side >= min(height, width):
@@ -87,6 +88,14 @@ def frame_around(mask: Area, margin: float = 0.08, context: float = 1.5, least: 
     x0 = int(np.clip((cols[0] + cols[-1]) // 2 - side // 2, 0, width - side))
     y0 = int(np.clip((rows[0] + rows[-1]) // 2 - side // 2, 0, height - side))
     return Frame((x0, y0, x0 + side, y0 + side), area)
+
+
+def _joined(mask: Area, gap: float) -> Area:
+    """Morphological closing with a disc of radius ``gap`` pixels."""
+    rim = int(gap) + 1
+    near = distance_transform_edt(~np.pad(mask, rim)) <= gap
+    closed: Area = (distance_transform_edt(near) > gap)[rim:-rim, rim:-rim]
+    return closed | mask
 
 
 def lay_in(photo: Image.Image, drawn: Image.Image, frame: Frame, feather: float = 0.03) -> Image.Image:

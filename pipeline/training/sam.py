@@ -58,14 +58,14 @@ def boxes_and_targets(masks: Tensor, generator: torch.Generator) -> tuple[Tensor
 
 
 def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """20 focal + dice + 0.5 cross entropy, at the mask decoder's quarter-size output enlarged."""
+    """5 focal + dice + 2 cross entropy. With SAM's own 20 focal a small model's logits stay within ±1."""
     logits = F.interpolate(logits.float(), target.shape[-2:], mode="bilinear")[:, 0]
     target = target.float()
     p = logits.sigmoid()
     bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     focal = (torch.where(target > 0, 1 - p, p) ** 2 * bce).mean()
     dice = 1 - (2 * (p * target).sum((1, 2)) + 1) / (p.sum((1, 2)) + target.sum((1, 2)) + 1)
-    return 20 * focal + dice.mean() + 0.5 * bce.mean()
+    return 5 * focal + dice.mean() + 2 * bce.mean()
 
 
 def run(steps: int | None = None) -> None:

@@ -86,3 +86,10 @@ def test_seeds_differ_by_label_and_do_not_change() -> None:
     assert seed_of(1, "psoriasis") != seed_of(1, "vitiligo")
     assert seed_of(1, "psoriasis") != seed_of(2, "psoriasis")
     assert seed_of(1, "psoriasis") == 139761101103175
+
+
+def test_lesions_close_together_are_one_area_and_distant_ones_are_not() -> None:
+    spots = disc(200, 200, 90, 90, 8) | disc(200, 200, 90, 112, 8) | disc(200, 200, 110, 100, 8)
+    assert frame_around(spots).area[96, 100]
+    apart = disc(200, 200, 20, 20, 8) | disc(200, 200, 180, 180, 8)
+    assert not frame_around(apart).area[100, 100]
