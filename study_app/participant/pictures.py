@@ -93,7 +93,7 @@ def compare(services: Services, visit: Visit, photo: str, comparison: Comparison
             _picture(services, participant, entry.picture, entry.caption)
         show_text(entry.text, bold=True)
         if len(comparison.shown) > 1:
-            with st.expander("All pictures, larger"):
+            with st.expander("All pictures"):
                 _grid(services, participant, comparison.shown)
 
 

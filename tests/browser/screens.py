@@ -23,6 +23,8 @@ from tests.browser.conftest import CHROMIUM_ARGS, ROOT, Served, chromium
 WIDTHS = (1280, 390)
 TALLEST = 4000
 README_WIDTH = 760
+PHOTOS = {1: 5, 2: 7, 3: 16}
+"""Offered photos that the embedded models have a name for."""
 PASSWORD = "a long enough password"
 
 
@@ -84,7 +86,7 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
         camera.take("photo_refused", 2000)
         page.get_by_role("radio", name="Offered photos").click()
         walk.idle(page)
-    page.get_by_role("button", name=f"Photo {period + 4}", exact=True).click()
+    page.get_by_role("button", name=f"Photo {PHOTOS[period]}", exact=True).click()
     expect(page.get_by_role("img", name="The photo you chose")).to_be_visible(timeout=walk.SLOW_MS)
     if period == 1:
         camera.take("photo_chosen")
@@ -109,7 +111,7 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
         outline.click()
         walk.idle(page)
         camera.take("conversation")
-        page.get_by_text("All pictures, larger").click()
+        page.get_by_text("All pictures").click()
         camera.take(f"answered_{period}_all")
     walk.ask(page, "How do you know, and could it be vitiligo?")
     camera.take(f"follow_up_{period}")
