@@ -21,7 +21,7 @@ from pipeline.types import DIAGNOSIS_PROMPT, LOOKALIKES_PROMPT, Diagnosis, Turn
 
 CANNOT_TELL = (
     "I cannot tell from this photo. It is unlike the pictures I learned from, so a name would be a guess. "
-    "You can try another photo: one area of skin, in focus, in even light, filling most of the picture."
+    "A photo works best when it shows one area of skin, in focus, in even light, filling most of the picture."
 )
 REMEMBERED = 3
 """Exchanges of a conversation the model is given back; a small model loses the thread with more."""

@@ -179,17 +179,16 @@ class Generator:
             plan = order.plan
             groups.setdefault((plan.lora, plan.lora_weight, plan.ip_adapter_scale), []).append(i)
         total, done = self.steps * len(groups), 0
-        pictures: list[Image.Image | None] = [None] * len(orders)
+        pictures = [photo] * len(orders)  # what is not drawn yet is previewed as the photo it will be drawn on
         for places in groups.values():
             for news in self._batch(photo, frame, [orders[i] for i in places]):
+                small = news.previews if isinstance(news, Progress) else news
+                for i, piece in zip(places, small, strict=False):
+                    pictures[i] = lay_in(photo, piece, frame)
                 if isinstance(news, Progress):
-                    previews = tuple(lay_in(photo, p, frame) for p in news.previews)
-                    yield Progress(done + news.step, total, previews if len(groups) == 1 else ())
-                else:
-                    for i, small in zip(places, news, strict=True):
-                        pictures[i] = lay_in(photo, small, frame)
+                    yield Progress(done + news.step, total, tuple(pictures) if news.previews else ())
             done += self.steps
-        yield [p for p in pictures if p is not None]
+        yield pictures
 
     def _batch(
         self, photo: Image.Image, frame: Frame, orders: Sequence[Order]

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from pipeline.diagnose import SkinGPT
 from pipeline.phantom import LABELS, Phantom, draw
 from pipeline.retrieve import ClipEmbedder
 from pipeline.training.data import SEEDS
@@ -44,13 +45,26 @@ def build_cases() -> None:
     save_file(vectors, folder / "cases.safetensors")
 
 
+def _is_familiar(skingpt: SkinGPT, phantom: Phantom, path: Path) -> bool:
+    """Save the phantom and look at the file, as the app will."""
+    _save(phantom, path)
+    return skingpt.is_familiar(skingpt.see(Image.open(path).convert("RGB")))
+
+
 def build_gallery(most: int = 18) -> None:
-    """``gallery/``: photos offered to participants, over conditions and skin types; the label is not shown to them."""
+    """``gallery/``: photos offered to participants, over conditions and skin types; the label is not shown to them.
+
+    A phantom on whose file the pack's SkinGPT abstains is passed over: an offered photo should get an answer. That
+    answer may still be wrong; nobody looked at it here.
+    """
     folder = PACK / "gallery"
+    skingpt = SkinGPT.load(PACK / "skingpt", LABELS)
     rows: list[dict[str, Any]] = []
     for i in range(most):
-        phantom = draw(SEEDS["gallery"] + i, GALLERY_SIZE, LABELS[(5 * i) % len(LABELS)], i % 6 + 1)
-        _save(phantom, folder / f"{i + 1:02d}.jpg")
+        seeds = range(SEEDS["gallery"] + i, SEEDS["gallery"] + i + 100 * most, most)
+        drawn = (draw(seed, GALLERY_SIZE, LABELS[(5 * i) % len(LABELS)], i % 6 + 1) for seed in seeds)
+        path = folder / f"{i + 1:02d}.jpg"
+        phantom = next(p for p in drawn if _is_familiar(skingpt, p, path))
         rows.append({"id": f"G{i + 1:02d}", "file": f"{i + 1:02d}.jpg", "label": phantom.label,
                      "skin_type": phantom.skin_type, "seed": phantom.seed})  # fmt: skip
     (folder / "gallery.json").write_text(json.dumps(rows, indent=1) + "\n")

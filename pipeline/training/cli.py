@@ -12,12 +12,12 @@ app = typer.Typer(no_args_is_help=True, help="Train the embedded models on phant
 PARTS: dict[str, str] = {
     "vae": "The VAE of the embedded Stable Diffusion.",
     "clip": "CLIP text and vision encoders (generation, retrieval, IP-Adapter).",
-    "cases": "The case library and the gallery.",
     "unet": "The inpainting UNet of Stable Diffusion.",
     "adapters": "IP-Adapter and LoRAs.",
     "detector": "GroundingDINO.",
     "sam": "SAM.",
     "skingpt": "SkinGPT and its captioner: ViT, LLaMA, Q-Former, then the two steps.",
+    "cases": "The case library and the gallery.",
 }
 """In the order in which they must be trained."""
 

@@ -24,6 +24,9 @@ def build(settings: dict) -> SamModel:
             "hidden_size": width, "num_hidden_layers": 4, "num_attention_heads": 4, "image_size": SIZE,
             "patch_size": 4, "window_size": 8, "global_attn_indexes": [1, 3], "output_channels": width,
             "mlp_dim": width * 3, "num_pos_feats": width // 2, "initializer_range": 0.02,
+            # one cycle across the picture, not the default's width / 2: so fast a code tells no place from the next,
+            # and a model trained from scratch then ignores the box
+            "scale": 1,
         },
         prompt_encoder_config={
             "hidden_size": width, "image_size": SIZE, "patch_size": 4, "mask_input_channels": 4,
