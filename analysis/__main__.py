@@ -36,9 +36,7 @@ def main() -> None:
 
 @app.command()
 def report(
-    source: Annotated[
-        Path, typer.Argument(metavar="STUDY.db", help="A study database, or a CSV of its ratings.")
-    ],
+    source: Annotated[Path, typer.Argument(metavar="STUDY.db", help="A study database, or a CSV of its ratings.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the report; made if needed.")],
     run_kind: Annotated[RunKind, typer.Option(help="Which participants count.")] = RunKind.live,
     study: Annotated[str | None, typer.Option(help="Study id, where the file holds several.")] = None,
@@ -51,9 +49,7 @@ def report(
     scale_max: Annotated[
         int, typer.Option(min=2, max=101, help="Highest scale point of a CSV that comes without items.csv.")
     ] = 5,
-    theme: Annotated[
-        ThemeName, typer.Option(help="Colours of figure9.png and figure9.svg.")
-    ] = ThemeName.light,
+    theme: Annotated[ThemeName, typer.Option(help="Colours of figure9.png and figure9.svg.")] = ThemeName.light,
 ) -> None:
     """Write the tables (CSV, Markdown, LaTeX), Figure 9 (PNG, SVG) and report.html.
 

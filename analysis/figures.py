@@ -68,9 +68,7 @@ def figure9(cells: Cells, *, theme: Theme = "light", simulated: bool = False) ->
     palette = PALETTES[theme]
     if not items or len(conditions) > len(palette.bars):
         raise ValueError(f"Figure 9 draws 1 to {len(palette.bars)} systems, not {len(conditions)}.")
-    figure = Figure(
-        figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained", facecolor=palette.background
-    )
+    figure = Figure(figsize=(WIDTH_IN, HEIGHT_IN), dpi=DPI, layout="constrained", facecolor=palette.background)
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for place, condition in enumerate(conditions):
@@ -104,9 +102,7 @@ def render(figure: Figure, kind: Format) -> bytes:
     return buffer.getvalue()
 
 
-def figure9_bytes(
-    cells: Cells, *, theme: Theme = "light", kind: Format = "png", simulated: bool = False
-) -> bytes:
+def figure9_bytes(cells: Cells, *, theme: Theme = "light", kind: Format = "png", simulated: bool = False) -> bytes:
     """Figure 9 as PNG (300 dpi) or SVG: what the page shows and what the export holds."""
     return render(figure9(cells, theme=theme, simulated=simulated), kind)
 
@@ -122,9 +118,7 @@ def alt_text(cells: Cells) -> str:
     """What Figure 9 shows, for readers who do not see it."""
     parts = []
     for item in dict.fromkeys(item for item, _ in cells):
-        values = ", ".join(
-            f"{condition.label} {cell.mean_sd}" for (of, condition), cell in cells.items() if of == item
-        )
+        values = ", ".join(f"{condition.label} {cell.mean_sd}" for (of, condition), cell in cells.items() if of == item)
         parts.append(f"{item.name}: {values}.")
     return f"Bar chart of mean ± SD ratings by system, {n_label(cells)}. " + " ".join(parts)
 
@@ -149,9 +143,7 @@ def _draw_bars(
             label=label if group == 0 else None,
         )
         if cell.mean is not None and cell.sd is not None:
-            whisker = axes.errorbar(
-                x, cell.mean, cell.sd, color=palette.ink, capsize=2, linewidth=0.8, capthick=0.8
-            )
+            whisker = axes.errorbar(x, cell.mean, cell.sd, color=palette.ink, capsize=2, linewidth=0.8, capthick=0.8)
             for artist in whisker.get_children():
                 artist.set_path_effects(halo)
         axes.annotate(

@@ -68,9 +68,7 @@ def load(
     rows = _rows(raw, study, run_kind, hashes)
     items, wording_notes = _items(raw, study, hashes, rows, scale)
     conditions = _conditions(raw, study, hashes, rows)
-    ratings = checked_ratings(
-        rows, {item.key: item for item in items}, {c.key: c for c in conditions}, raw.source.name
-    )
+    ratings = checked_ratings(rows, {item.key: item for item in items}, {c.key: c for c in conditions}, raw.source.name)
     _check_people(ratings, people, raw.source)
     ratings = ratings[ratings["participant"].isin(completed["participant"])]
     return StudyData(
@@ -205,9 +203,7 @@ def _items(
             item.scale_max,
             item.repeated,
         ):
-            raise InputError(
-                f"item '{item.key}' has different scales in the pooled versions. Choose one version."
-            )
+            raise InputError(f"item '{item.key}' has different scales in the pooled versions. Choose one version.")
         if before.wording != item.wording:
             notes.append(f"The wording of '{item.key}' differs between the pooled versions.")
     return _named_apart(items.values()), tuple(notes)
@@ -217,9 +213,7 @@ def _named_apart(items: Iterable[Item]) -> tuple[Item, ...]:
     """Items of one construct get their key added to the name: an axis needs to tell them apart."""
     found = tuple(items)
     uses = Counter(item.name for item in found)
-    return tuple(
-        replace(item, name=f"{item.name} ({item.key})") if uses[item.name] > 1 else item for item in found
-    )
+    return tuple(replace(item, name=f"{item.name} ({item.key})") if uses[item.name] > 1 else item for item in found)
 
 
 def _items_from_ratings(ratings: pd.DataFrame, scale: tuple[int, int]) -> tuple[Item, ...]:
@@ -232,9 +226,7 @@ def _items_from_ratings(ratings: pd.DataFrame, scale: tuple[int, int]) -> tuple[
     return _named_apart(items)
 
 
-def _conditions(
-    raw: RawTables, study: str, hashes: tuple[str, ...], ratings: pd.DataFrame
-) -> tuple[Condition, ...]:
+def _conditions(raw: RawTables, study: str, hashes: tuple[str, ...], ratings: pd.DataFrame) -> tuple[Condition, ...]:
     if raw.conditions is not None:
         rows = _defined(raw.conditions, study, hashes, "conditions").drop_duplicates("condition")
         return tuple(Condition(str(r["condition"]), str(r["label"])) for r in rows.to_dict("records"))

@@ -146,9 +146,7 @@ def html(summary: Summary) -> str:
         lstrip_blocks=True,
     )
     images = (
-        {theme: _data_uri(summary.figure9(theme, "svg")) for theme in figures.PALETTES}
-        if summary.has_figure
-        else {}
+        {theme: _data_uri(summary.figure9(theme, "svg")) for theme in figures.PALETTES} if summary.has_figure else {}
     )
     return environment.get_template("report.html.j2").render(
         summary=summary, data=summary.data, images=images, stamp=figures.SIMULATED, versions=versions()

@@ -85,9 +85,7 @@ def _read_view(connection: sqlite3.Connection, path: Path, name: str) -> pd.Data
         raise InputError(f"{path}: no view '{name}'. This is not a study database, or of an older version.")
     cursor = connection.execute(f"SELECT * FROM {name}")  # name is one of REQUIRED's keys
     columns = [column[0] for column in cursor.description]
-    return _require(
-        pd.DataFrame(cursor.fetchall(), columns=columns, dtype=object), name, f"{path}: view '{name}'"
-    )
+    return _require(pd.DataFrame(cursor.fetchall(), columns=columns, dtype=object), name, f"{path}: view '{name}'")
 
 
 def _is_simulated(connection: sqlite3.Connection) -> bool:
@@ -104,8 +102,7 @@ def _is_set(mark: object) -> bool:
 def _read_csv_folder(path: Path) -> RawTables:
     siblings = {name: path.with_name(f"{name}.csv") for name in REQUIRED if name != "ratings"}
     frames = {
-        name: _read_csv(file, name) if file.is_file() and file != path else None
-        for name, file in siblings.items()
+        name: _read_csv(file, name) if file.is_file() and file != path else None for name, file in siblings.items()
     }
     ratings = _read_csv(path, "ratings")
     meta = path.with_name("meta.csv")

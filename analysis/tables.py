@@ -69,10 +69,7 @@ def ratings_by_condition(data: StudyData) -> Table:
         {**_item_columns(item), "condition": condition.key, "label": condition.label, **_cell_columns(cell)}
         for (item, condition), cell in cells.items()
     ]
-    shown = [
-        [item.name, *(_with_n(cells[item, c], data.n) for c in data.conditions)]
-        for item in data.repeated_items
-    ]
+    shown = [[item.name, *(_with_n(cells[item, c], data.n) for c in data.conditions)] for item in data.repeated_items]
     display = pd.DataFrame(shown, columns=["Item", *(condition.label for condition in data.conditions)])
     title = f"Ratings by system: mean ± standard deviation (n = {data.n})"
     return Table("ratings_by_condition", title, pd.DataFrame(rows), display, _scale_note(data.repeated_items))
@@ -92,9 +89,7 @@ def tests(data: StudyData, comparisons: Sequence[Comparison]) -> Table:
     frame = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
     whole = ["df", "n_zero", "n_positive", "n_negative"]
     frame[whole] = frame[whole].astype("Int64")  # else a missing count turns its column into floats
-    display = pd.DataFrame(
-        shown, columns=["Item", "Comparison", "n", "Equal", "Statistic", "p", "p (Holm)", "Effect"]
-    )
+    display = pd.DataFrame(shown, columns=["Item", "Comparison", "n", "Equal", "Statistic", "p", "p (Holm)", "Effect"])
     display["Item"] = _once(display["Item"])
     return Table(
         name="tests",

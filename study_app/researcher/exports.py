@@ -37,9 +37,7 @@ def page() -> None:
         )
     with right, st.container(border=True):
         st.subheader("The database", anchor=False)
-        st.markdown(
-            "A consistent copy, also while people are answering. `python -m analysis report` reads it."
-        )
+        st.markdown("A consistent copy, also while people are answering. `python -m analysis report` reads it.")
         st.download_button(
             "Download database",
             lambda: _copy(opened),

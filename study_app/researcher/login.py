@@ -78,9 +78,7 @@ def _set_up(opened: Services) -> None:
     st.title("Set the researcher's password", anchor=False)
     expected = os.environ.get(SETUP_CODE, "")
     if not expected:
-        st.warning(
-            "Start the app with `python -m study_app serve`: it prints the setup code this page asks for."
-        )
+        st.warning("Start the app with `python -m study_app serve`: it prints the setup code this page asks for.")
         return
     st.markdown("The setup code is printed where the app was started.")
     with st.form("set_up", border=False):

@@ -113,9 +113,7 @@ def test_tests(database: Path, report: Path) -> None:
             assert row["n_zero"] == sum(x == y for x, y in zip(a, b, strict=True))
 
 
-def test_figure_is_a_journal_column_and_the_page_shows_the_exported_file(
-    summary: Summary, report: Path
-) -> None:
+def test_figure_is_a_journal_column_and_the_page_shows_the_exported_file(summary: Summary, report: Path) -> None:
     image = Image.open(report / "figure9.png")
     assert image.size == (1080, 900)
     assert round(image.info["dpi"][0]) == 300
