@@ -1,4 +1,4 @@
-"""Everything a researcher takes home, as one ZIP: the views as CSV and a copy of the database.
+"""Everything a researcher takes home, as one ZIP: the views and meta as CSV and a copy of the database.
 
 The CSV files are written from the copy, so all of them show the same moment. The copy lacks the password.
 """
@@ -17,6 +17,7 @@ import sqlite_utils
 
 from study_app.study.store import Store
 
+# meta says whether the database is simulated: what is made from the CSV files must say so too
 EXPORTED = (
     "ratings",
     "participants",
@@ -26,6 +27,7 @@ EXPORTED = (
     "conditions",
     "comments",
     "conversations",
+    "meta",
 )
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
