@@ -14,7 +14,6 @@ from analysis.sources import read_tables
 from pipeline.client import PipelineUnavailable
 from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
-from study_app.researcher.troubles import newest
 from study_app.services import Services, services
 from study_app.study.state import RunKind
 from study_app.study.store import Counts
@@ -40,17 +39,13 @@ def _now(opened: Services, kind: RunKind) -> None:
     counts = opened.store.counts(study, kind)
     people = _flow(opened, kind)
     at = datetime.now(UTC)
-    st.markdown(
-        f"{study.title} · definition `{study.hash[:6]}` · updated {at:%H:%M:%S} UTC, every {_EVERY_S}\u00a0s"
-    )
+    st.markdown(f"{study.title} · definition `{study.hash[:6]}` · updated {at:%H:%M:%S} UTC, every {_EVERY_S}\u00a0s")
     _tiles(opened, counts, people)
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("Participant flow", anchor=False)
         _bars(_stages(counts, people, len(study.conditions)), "Participants at each stage")
-        st.markdown(
-            f"Declined {counts.declined} · left early {counts.left_early} · excluded {counts.excluded}"
-        )
+        st.markdown(f"Declined {counts.declined} · left early {counts.left_early} · excluded {counts.excluded}")
     with right:
         st.subheader("Balance", anchor=False)
         _balance(counts)
@@ -120,13 +115,11 @@ def _step_name(key: str) -> str:
 
 
 def _troubles(opened: Services) -> None:
-    found = newest(opened.store)
+    found = opened.store.troubles()
     if not found:
         st.markdown("None.")
         return
-    rows = [
-        {"When (UTC)": f"{t.at[5:10]} {t.at[11:16]}", "Who": t.participant, "What": t.what} for t in found
-    ]
+    rows = [{"When (UTC)": f"{t.at[5:10]} {t.at[11:16]}", "Who": t.participant, "What": t.what} for t in found]
     st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="The newest failures")
 
 

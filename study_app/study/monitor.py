@@ -39,6 +39,16 @@ class Counts:
         return {**self.__dict__, "per_sequence": dict(self.per_sequence), "at_step": dict(self.at_step)}
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """An answer that failed or a page that broke. ``at``: ISO-8601 UTC; ``participant``: public id, empty
+    where nobody's."""
+
+    at: str
+    participant: str
+    what: str
+
+
 def sequence_load(
     conn: sqlite3.Connection, study: Study, run_kind: RunKind, now: datetime
 ) -> dict[Sequence, tuple[int, int]]:
@@ -64,6 +74,19 @@ def read_runs(conn: sqlite3.Connection) -> list[tuple[str, RunKind]]:
         "FROM outcomes o GROUP BY o.study, o.run_kind ORDER BY min(o.participant)"
     ).fetchall()
     return [(row["source"], row["run_kind"]) for row in rows]
+
+
+def read_troubles(conn: sqlite3.Connection, limit: int) -> tuple[Trouble, ...]:
+    """The newest first, at most ``limit``."""
+    rows = conn.execute(
+        "SELECT finished_at AS at, participant, error AS what FROM job WHERE status = 'failed' "
+        "UNION ALL "
+        "SELECT at, coalesce(participant, ''), 'A page failed, reference ' || (data ->> '$.reference') "
+        "FROM event WHERE kind = 'page_failed' "
+        "ORDER BY at DESC LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return tuple(Trouble(*row) for row in rows)
 
 
 def read_counts(conn: sqlite3.Connection, study: Study, run_kind: RunKind, now: datetime) -> Counts:

@@ -30,7 +30,7 @@ from study_app.study.errors import CannotOpen, NotSaved, Refused, StoreError, Un
 from study_app.study.exposures import check_active
 from study_app.study.job_log import JobLog
 from study_app.study.migrations import open_database
-from study_app.study.monitor import Counts, read_counts, read_runs, sequence_load
+from study_app.study.monitor import Counts, Trouble, read_counts, read_runs, read_troubles, sequence_load
 from study_app.study.pictures import PictureOwners
 from study_app.study.researcher import ResearcherLogin
 from study_app.study.snapshots import participant_row, read_state
@@ -255,6 +255,11 @@ class Store:
         """Every study (as last registered) and run kind with participants, in order of arrival."""
         with self.database.read() as conn:
             return tuple((_parsed(source), run_kind) for source, run_kind in read_runs(conn))
+
+    def troubles(self, limit: int = 5) -> tuple[Trouble, ...]:
+        """What went wrong lately, the newest first. Raises NotSaved when the database is locked too long."""
+        with self.database.read() as conn:
+            return read_troubles(conn, limit)
 
     def meta(self, key: str) -> str | None:
         """``meta('simulated')`` is "1" in a database of simulated participants."""

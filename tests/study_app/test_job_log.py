@@ -106,3 +106,17 @@ def test_a_job_needs_a_photo_first(store: Store, study: Study) -> None:
     newcomer = arrive(store, study)
     with pytest.raises(Refused, match="no photo"):
         store.jobs.start("k", newcomer, 1, REQUEST, "What is it?")
+
+
+def test_the_researcher_sees_what_failed_but_not_what_was_cancelled(store: Store, participant: str) -> None:
+    store.jobs.start("k1", participant, 1, REQUEST, "One?")
+    store.jobs.fail("k1", "Cancelled.", cancelled=True)
+    assert store.troubles() == ()
+    store.jobs.start("k2", participant, 1, REQUEST, "One?")
+    store.jobs.fail("k2", "The models ran out of memory. Reference E-1.")
+    store.log_event(participant, "page_failed", {"reference": "E-2"})
+    assert {(t.participant, t.what) for t in store.troubles()} == {
+        (participant, "The models ran out of memory. Reference E-1."),
+        (participant, "A page failed, reference E-2"),
+    }
+    assert len(store.troubles(limit=1)) == 1
