@@ -93,8 +93,10 @@ class Served:
         return found.group(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ends with its module: while Playwright is open its event loop runs in this thread, and tests after these
+    could not start one."""
     path = chromium()
     if path is None:
         if os.environ.get("SKINGEN_REQUIRE_BROWSER") == "1":
