@@ -6,12 +6,19 @@ is masked covers the lesion with a margin: the model draws the condition and con
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, DPMSolverMultistepScheduler, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    StableDiffusionInpaintPipeline,
+    UNet2DConditionModel,
+)
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPModel, CLIPTokenizer
@@ -171,8 +178,6 @@ def run(steps: int | None = None) -> None:
 
 def write(unet: UNet2DConditionModel, frozen: Frozen, folder: Path) -> None:
     """The folder `StableDiffusionInpaintPipeline.from_pretrained` reads."""
-    from diffusers import StableDiffusionInpaintPipeline
-
     steps = DPMSolverMultistepScheduler.from_config(
         frozen.noise.config, algorithm_type="dpmsolver++", use_karras_sigmas=False
     )
@@ -181,5 +186,8 @@ def write(unet: UNet2DConditionModel, frozen: Frozen, folder: Path) -> None:
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipe.to(torch.float16).save_pretrained(folder)
+    config = json.loads((folder / "vae" / "config.json").read_text())
+    config.pop("_name_or_path", None)  # the folder it was loaded from means nothing elsewhere
+    (folder / "vae" / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     unet.float()
     frozen.vae.float()
