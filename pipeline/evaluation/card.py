@@ -51,7 +51,7 @@ def write(pack: Path, figures: list[Figure]) -> None:
         "One part: `python -m pipeline train PART`; all: `make pack`. Seeds, settings: `pipeline/training/recipes`.",
         "",
     ]
-    lines += ["| part | steps | last loss | minutes |", "|---|---|---|---|"]
+    lines += ["| part | steps | last loss | minutes, about |", "|---|---|---|---|"]
     lines += [_training_row(path) for path in sorted((pack / "logs").glob("*.jsonl"))]
     lines += [
         "",
@@ -62,7 +62,12 @@ def write(pack: Path, figures: list[Figure]) -> None:
 
 
 def _training_row(log: Path) -> str:
-    """From the log that `pipeline.training.loop` keeps with the pack: one JSON object per line."""
-    last = json.loads(log.read_text().splitlines()[-1])
-    minutes = last["s_per_step"] * last["step"] / 60
+    """From the log that `pipeline.training.loop` keeps with the pack: one JSON object for every 20 steps.
+
+    Minutes add up the pace of each row's sitting, so that a training in several sittings is counted whole.
+    """
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    paces = {row["step"]: row["s_per_step"] for row in rows}  # steps done again after a kill count once
+    last = rows[-1]
+    minutes = last["step"] * sum(paces.values()) / len(paces) / 60
     return f"| {log.stem} | {last['step']} | {last['loss']} | {minutes:.0f} |"

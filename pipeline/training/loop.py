@@ -90,15 +90,7 @@ def train(
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, betas=(0.9, 0.98))
     ema = Average(model) if average else None
-    start = 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
-        if state["step"] <= schedule.steps:
-            model.load_state_dict(state["model"])
-            optimiser.load_state_dict(state["optimiser"])
-            if ema:
-                ema.shadow = state["ema"]
-            start = state["step"]
+    start = _resume(checkpoint, schedule.steps, model, optimiser, ema)
     losses: list[float] = []
     began = time.monotonic()
     model.train()
@@ -110,10 +102,7 @@ def train(
                 loss = loss_of(step, torch.Generator().manual_seed(step))
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"{part}: loss is {loss.item()} at step {step}; lower the learning rate")
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, schedule.clip)
-            optimiser.step()
+            _descend(loss, optimiser, parameters, schedule.clip)
             if ema:
                 ema.update(model, step)
             losses.append(float(loss.item()))
@@ -127,6 +116,29 @@ def train(
     (PACK / "logs").mkdir(parents=True, exist_ok=True)
     shutil.copyfile(folder / "log.jsonl", PACK / "logs" / f"{part}.jsonl")
     return losses
+
+
+def _descend(loss: Tensor, optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter], clip: float) -> None:
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(parameters, clip)
+    optimiser.step()
+
+
+def _resume(
+    checkpoint: Path, steps: int, model: nn.Module, optimiser: torch.optim.Optimizer, ema: Average | None
+) -> int:
+    """Load the checkpoint unless it is past ``steps``; returns the step to go on from."""
+    if not checkpoint.exists():
+        return 0
+    state = torch.load(checkpoint, weights_only=True)
+    if state["step"] > steps:
+        return 0
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    if ema:
+        ema.shadow = state["ema"]
+    return int(state["step"])
 
 
 def _report(part: str, step: int, steps: int, start: int, losses: list[float], began: float, log: Any) -> None:
