@@ -7,10 +7,12 @@ on a grid of fixed size and then interpolated: the same seed gives the same scen
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 from scipy.ndimage import zoom
 
 from pipeline.phantom.optics import Field
@@ -19,17 +21,43 @@ Rng = np.random.Generator
 Window = tuple[slice, slice]
 
 
+@lru_cache(maxsize=256)
+def _stretcher(n: int, size: int) -> Field:
+    """Matrix of shape (size, n) that interpolates n values to ``size``; built once, as zooming is slow."""
+    order = 1 if n > size / 2 else 3
+    eye = np.eye(n, dtype=np.float32)
+    return np.asarray(zoom(eye, (size / n, 1), order=order, grid_mode=True, mode="nearest")[:size], dtype=np.float32)
+
+
 def noise(rng: Rng, size: int, cells: int, octaves: int = 1) -> Field:
     """Smooth noise of shape (size, size), mean 0, about unit variance; ``cells`` bumps across."""
     total = np.zeros((size, size), dtype=np.float32)
     for octave in range(octaves):
         n = cells * 2**octave + 3
-        grid = rng.standard_normal((n, n)).astype(np.float32)
+        stretcher = _stretcher(n, size)
         # 0.5**octave: each finer octave is half as strong, as in natural textures
-        total += zoom(grid, size / n, order=1 if n > size / 2 else 3, grid_mode=True, mode="nearest")[
-            :size, :size
-        ] * np.float32(0.5**octave)
+        total += stretcher @ rng.standard_normal((n, n)).astype(np.float32) @ stretcher.T * np.float32(0.5**octave)
     return total
+
+
+@lru_cache(maxsize=16)
+def coordinates(size: int) -> tuple[Field, Field]:
+    """x and y of every pixel's centre, -1 to 1, each of shape (size, size). Not to be written to."""
+    line = (np.arange(size, dtype=np.float32) + 0.5) / np.float32(size / 2) - 1
+    x, y = np.meshgrid(line, line)
+    x.flags.writeable = y.flags.writeable = False
+    return x, y
+
+
+def strokes(size: int, lines: list[tuple[list[tuple[float, float]], float, float]]) -> Field:
+    """Coverage 0 to 1, shape (size, size), of polylines given as (points, width, strength), in -1 to 1."""
+    side = size * 3  # drawn large and averaged down: smooth edges at every size
+    sheet = Image.new("L", (side, side), 0)
+    pen = ImageDraw.Draw(sheet)
+    for points, width, strength in lines:
+        pixels = [((x + 1) * side / 2, (y + 1) * side / 2) for x, y in points]
+        pen.line(pixels, fill=int(255 * strength), width=max(1, round(width * side / 2)), joint="curve")
+    return np.asarray(sheet.resize((size, size), Image.Resampling.BOX), dtype=np.float32) / np.float32(255)
 
 
 @dataclass
@@ -49,6 +77,8 @@ class Canvas:
     """Relief in lesion heights; its gradient is what light shows."""
     gloss: Field
     """0 to 1: how strongly the relief shines."""
+    mirror: Field
+    """0 to 1: wet or pearly points that shine whatever the light's direction."""
     mask: Field
     """0 to 1: coverage by lesion."""
     concepts: list[str] = field(default_factory=list)
@@ -58,7 +88,7 @@ class Canvas:
         def flat(value: float) -> Field:
             return np.full((size, size), value, dtype=np.float32)
 
-        return cls(size, melanin, blood, flat(0.75), flat(0), flat(0), flat(0), flat(0), flat(0.12), flat(0))
+        return cls(size, melanin, blood, flat(0.75), flat(0), flat(0), flat(0), flat(0), flat(0.12), flat(0), flat(0))
 
     def window(self, x: float, y: float, reach: float) -> tuple[Window, Field, Field]:
         """The pixels within ``reach`` of (x, y), and their coordinates relative to it."""
@@ -92,9 +122,21 @@ class Blob:
     waves: tuple[tuple[int, float, float], ...]
 
     @classmethod
-    def random(cls, rng: Rng, x: float, y: float, radius: float, rough: float = 0.1, stretch: float = 1.25) -> Blob:
-        waves = tuple((k, float(rng.normal(0, rough / k**0.7)), float(rng.uniform(0, 2 * np.pi))) for k in range(2, 9))
-        return cls(x, y, radius, float(rng.uniform(1, stretch)), float(rng.uniform(0, np.pi)), waves)
+    def random(
+        cls,
+        rng: Rng,
+        x: float,
+        y: float,
+        radius: float,
+        rough: float = 0.1,
+        stretch: float | tuple[float, float] = 1.25,
+        turn: float | None = None,
+    ) -> Blob:
+        """An outline of ``rough`` waves; ``stretch`` is the most (or least and most) it is longer than wide."""
+        least, most = stretch if isinstance(stretch, tuple) else (1.0, stretch)
+        waves = tuple((k, float(rng.normal(0, rough / k**0.9)), float(rng.uniform(0, 2 * np.pi))) for k in range(2, 9))
+        longer, lie = float(rng.uniform(least, most)), float(rng.uniform(0, np.pi))
+        return cls(x, y, radius, longer, lie if turn is None else turn, waves)
 
     def on(self, canvas: Canvas, reach: float = 1.35) -> tuple[Window, Field]:
         """Window and relative distance in it: 0 at the centre, 1 on the outline, more outside."""
@@ -113,6 +155,11 @@ class Blob:
 def edge(distance: Field, at: float = 1.0, width: float = 0.06) -> Field:
     """1 inside ``at``, 0 outside, a smooth step of ``width`` between (both in relative distance)."""
     return (1 / (1 + np.exp(np.clip((distance - at) / (width / 2), -30, 30)))).astype(np.float32)
+
+
+def dome(distance: Field) -> Field:
+    """Height of a half ball: 1 at the centre, 0 from the outline on."""
+    return np.sqrt(np.clip(1 - distance * distance, 0, 1)).astype(np.float32)
 
 
 def band(distance: Field, inner: float, outer: float, width: float = 0.06) -> Field:

@@ -117,7 +117,7 @@ def _light(c: Canvas, rng: Rng, linear: Field) -> Field:
     body = 1 + float(rng.uniform(0.0, 0.22)) * (x * lx + y * ly)
     axis = float(rng.uniform(0, np.pi))  # a limb is a cylinder: darker towards its sides
     limb = 1 - float(rng.choice([0, 0.1, 0.25])) * (x * np.cos(axis) + y * np.sin(axis)) ** 2
-    shine = np.clip(slope * 3 - 0.25, 0, 1) * c.gloss * 0.3
+    shine = np.clip(slope * 3 - 0.25, 0, 1) * c.gloss * 0.3 + c.mirror
     return np.asarray(
         linear * (np.clip(1 + slope * 0.9, 0.45, 1.6) * body * limb)[..., None] + shine[..., None],
         dtype=np.float32,

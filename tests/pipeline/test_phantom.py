@@ -19,8 +19,8 @@ from pipeline.wording import PHRASES
 
 FITZPATRICK17K = {
     "acne vulgaris", "basal cell carcinoma", "erythema multiforme", "granuloma annulare", "keloid",
-    "keratosis pilaris", "lichen planus", "malignant melanoma", "nevocytic nevus", "port wine stain", "psoriasis",
-    "seborrheic keratosis", "striae", "urticaria", "vitiligo",
+    "kaposi sarcoma", "keratosis pilaris", "lichen planus", "malignant melanoma", "nevocytic nevus", "port wine stain",
+    "psoriasis", "pyogenic granuloma", "seborrheic keratosis", "striae", "urticaria", "vitiligo",
 }  # fmt: skip
 """Labels of Fitzpatrick17k (Groh et al. 2021) that are drawn; copied from the data set's label list."""
 
