@@ -70,17 +70,18 @@ def _tree(rng: Rng, x: float, y: float, radius: float) -> list[tuple[list[tuple[
     start = float(rng.uniform(0, 2 * np.pi))
     trunks = int(rng.integers(4, 7))
     for i in range(trunks):
-        angle = start + 2 * np.pi * i / trunks + float(rng.normal(0, 0.15))
+        angle = start + 2 * np.pi * i / trunks + float(rng.normal(0, 0.3))
         fork = None
-        for bend, width in ((0.0, 0.034), (0.5, 0.024), (-0.45, 0.024)):
-            first = 1.0 if fork is None else fork
-            last = float(rng.uniform(0.62, 0.7)) if fork is None else float(rng.uniform(0.3, 0.42))
+        for bend, width in ((float(rng.normal(0, 0.35)), 0.03), (0.75, 0.02), (-0.65, 0.02)):
+            first = float(rng.uniform(0.9, 1.0)) if fork is None else fork
+            last = float(rng.uniform(0.55, 0.72) if fork is None else rng.uniform(0.28, 0.5))
             turns = angle + bend * np.linspace(0, 1, 4) + rng.normal(0, 0.05, 4)
             reach = np.linspace(first, last, 4) * radius
             lines.append(
                 ([(x + r * np.cos(t), y + r * np.sin(t)) for r, t in zip(reach, turns, strict=True)], width, 1.0)
             )
-            fork = last if fork is None else fork
+            if fork is None:
+                fork, angle = last, float(turns[-1])
     return lines
 
 
@@ -115,11 +116,12 @@ def seborrheic_keratosis(c: Canvas, rng: Rng) -> None:
     for i, (x, y) in enumerate(scatter(rng, int(rng.integers(1, 4)), radius * 0.85, 0.5)):
         where, d = Blob.random(rng, x, y, radius * (1 if i == 0 else 0.65), 0.06, 1.35).on(c)
         inside = edge(d, width=0.04)
-        warts = noise(rng, c.size, 18)[where]
-        c.melanin[where] += inside * np.clip(0.18 + 0.05 * warts, 0.06, 0.4)
-        c.height[where] += inside * (1.3 + 0.8 * np.tanh(warts))
+        warts = noise(rng, c.size, 24, 2)[where]
+        shade = 0.19 + 0.04 * noise(rng, c.size, 6)[where] + 0.04 * warts
+        c.melanin[where] += inside * np.clip(shade, 0.08, 0.4)
+        c.height[where] += inside * (1.3 + 0.55 * np.tanh(warts))
         c.keratin[where] += inside * np.clip(warts - 0.9, 0, 1) * 0.25
-        plugs = edge(warts, -1.1, 0.3) * edge(d, 0.9)  # horn plugs lie in the pits
+        plugs = edge(warts, -1.3, 0.3) * edge(d, 0.9)  # horn plugs lie in the pits
         c.melanin[where] += plugs * 0.3
         c.cover(where, inside)
     c.concepts += ["Plaque", "Warty/Papillomatous", "Brown(Hyperpigmentation)"]
@@ -155,7 +157,7 @@ def pyogenic_granuloma(c: Canvas, rng: Rng) -> None:
         c.redden(where, inside * (1 + 0.2 * lobes), float(rng.uniform(0.1, 0.15)), 0)
         c.saturation[where] += inside * 0.2
         c.melanin[where] += band(ball, 0.88, 1.03, 0.08) * 0.16  # shadow of the overhang on the pinched base
-        c.height[where] += dome(ball) * (3.2 + 0.25 * lobes)
+        c.height[where] += dome(ball) * (2.2 + 0.2 * lobes)
         c.gloss[where] += inside * 0.9
         c.cover(where, edge(d))
         if crusted:

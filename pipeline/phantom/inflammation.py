@@ -98,14 +98,14 @@ def granuloma_annulare(c: Canvas, rng: Rng) -> None:
 
 def _beads(c: Canvas, rng: Rng, ring: Blob) -> None:
     """A chain of firm papules along an outline; each touches the next."""
-    beads = int(rng.integers(10, 15))
+    beads = int(rng.integers(12, 18))
     blood, start = float(rng.uniform(0.05, 0.08)), float(rng.uniform(0, 2 * np.pi))
     for i in range(beads):
         angle = start + 2 * np.pi * i / beads
         far = ring.radius * (1 + sum(a * np.cos(k * angle + phase) for k, a, phase in ring.waves))
         u, v = far * np.cos(angle) * ring.stretch**0.5, far * np.sin(angle) / ring.stretch**0.5
         cos, sin = np.cos(ring.turn), np.sin(ring.turn)
-        bead = ring.radius * np.pi / beads * float(rng.uniform(0.95, 1.2))
+        bead = ring.radius * np.pi / beads * float(rng.uniform(1.0, 1.5))
         where, d = Blob.random(
             rng, ring.x + float(u * cos - v * sin), ring.y + float(u * sin + v * cos), bead, 0.04
         ).on(c)
