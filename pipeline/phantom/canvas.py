@@ -88,7 +88,7 @@ class Canvas:
         def flat(value: float) -> Field:
             return np.full((size, size), value, dtype=np.float32)
 
-        return cls(size, melanin, blood, flat(0.75), flat(0), flat(0), flat(0), flat(0), flat(0.12), flat(0), flat(0))
+        return cls(size, melanin, blood, flat(0.75), flat(0), flat(0), flat(0), flat(0), flat(0.03), flat(0), flat(0))
 
     def window(self, x: float, y: float, reach: float) -> tuple[Window, Field, Field]:
         """The pixels within ``reach`` of (x, y), and their coordinates relative to it."""
@@ -158,8 +158,8 @@ def edge(distance: Field, at: float = 1.0, width: float = 0.06) -> Field:
 
 
 def dome(distance: Field) -> Field:
-    """Height of a half ball: 1 at the centre, 0 from the outline on."""
-    return np.sqrt(np.clip(1 - distance * distance, 0, 1)).astype(np.float32)
+    """Height of a cap: 1 at the centre, 0 from the outline on, evenly steeper on the way."""
+    return np.clip(1 - distance * distance, 0, 1).astype(np.float32)
 
 
 def band(distance: Field, inner: float, outer: float, width: float = 0.06) -> Field:

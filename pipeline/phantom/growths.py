@@ -133,10 +133,11 @@ def kaposi_sarcoma(c: Canvas, rng: Rng) -> None:
     for x, y in scatter(rng, int(rng.integers(3, 7)), radius * 0.95, 0.62):
         # long axes follow the lines of the skin, so the lesions of one picture lie parallel
         turn = lie + float(rng.normal(0, 0.15))
-        blob = Blob.random(rng, x, y, radius * float(rng.uniform(0.8, 1.15)), 0.05, (1.4, 2.1), turn)
+        blob = Blob.random(rng, x, y, radius * float(rng.uniform(0.75, 1.2)), 0.09, (1.3, 2.1), turn)
         where, d = blob.on(c, 1.5)
         inside = edge(d, width=0.09)
-        c.redden(where, inside * (1.1 - 0.3 * d), blood, 0.3)
+        mottle = 1 + 0.25 * np.tanh(noise(rng, c.size, 7, 2)[where])
+        c.redden(where, inside * mottle * (1.1 - 0.3 * d), blood, 0.3)
         c.melanin[where] += inside * float(rng.uniform(0.02, 0.07))
         c.saturation[where] -= inside * 0.55
         c.height[where] += dome(d) * 1.6 if raised else edge(d, 0.9, 0.35) * 0.6
@@ -153,15 +154,15 @@ def pyogenic_granuloma(c: Canvas, rng: Rng) -> None:
         ball = d / 0.82
         inside, lobes = edge(ball, width=0.07), np.tanh(noise(rng, c.size, 8)[where])
         c.keratin[where] += band(d, 0.84, 1.0, 0.05) * float(rng.uniform(0.5, 0.8))  # the collarette of scale
-        c.melanin[where] *= 1 - 0.85 * inside
-        c.redden(where, inside * (1 + 0.2 * lobes), float(rng.uniform(0.1, 0.15)), 0)
+        c.melanin[where] *= 1 - 0.75 * inside
+        c.redden(where, inside * (1 + 0.2 * lobes), float(rng.uniform(0.13, 0.19)), 0)
         c.saturation[where] += inside * 0.2
         c.melanin[where] += band(ball, 0.88, 1.03, 0.08) * 0.16  # shadow of the overhang on the pinched base
-        c.height[where] += dome(ball) * (2.2 + 0.2 * lobes)
+        c.height[where] += dome(ball) * (1.9 + 0.12 * lobes)
         c.gloss[where] += inside * 0.9
         c.cover(where, edge(d))
         if crusted:
-            c.melanin[where] += edge(ball, 0.5, 0.12) * islands(rng, c, where, 8, 0.0) * 0.5
+            c.melanin[where] += edge(ball, 0.5, 0.12) * islands(rng, c, where, 12, 0.1) * 0.35
     if bleeding:
         x, y = x + float(rng.normal(0, 0.04)), y + float(rng.normal(0, 0.04))
         where, d = Blob.random(rng, x, y, 0.1, 0.2, 1.6).on(c)
@@ -173,7 +174,7 @@ def pyogenic_granuloma(c: Canvas, rng: Rng) -> None:
 
 def keloid(c: Canvas, rng: Rng) -> None:
     x, y = (float(v) for v in rng.uniform(-0.25, 0.25, 2))
-    where, d = Blob.random(rng, x, y, float(rng.uniform(0.26, 0.4)), 0.14, (1.3, 2.8)).on(c, 1.7)
+    where, d = Blob.random(rng, x, y, float(rng.uniform(0.3, 0.44)), 0.14, (1.3, 2.8)).on(c, 1.7)
     inside = edge(d, width=0.1)
     c.redden(where, inside, float(rng.uniform(0.03, 0.06)), 0.35)
     c.saturation[where] -= inside * 0.3

@@ -189,7 +189,7 @@ def striae(c: Canvas, rng: Rng) -> None:
         else:
             c.blood *= 1 - 0.7 * line
             c.melanin *= 1 - 0.6 * line
-        c.height -= line * (0.5 + 0.12 * crinkle).astype(np.float32)  # thin skin crinkles as cigarette paper
-        c.gloss += line * 0.2
+        c.height -= line * (0.5 + 0.06 * crinkle).astype(np.float32)  # thin skin crinkles as cigarette paper
+        c.gloss += line * 0.08
         c.cover((slice(None), slice(None)), line)
     c.concepts += ["Atrophy", "Purple" if fresh else "White(Hypopigmentation)"]

@@ -41,7 +41,7 @@ class Light:
         slant = float(rng.uniform(0.12, 0.25) if flash else rng.uniform(0.35, 0.55))
         ambient = float(rng.uniform(0.45, 0.7))
         falloff = float(rng.uniform(0.0, 0.22))
-        sheen = float(rng.uniform(0.05, 0.13)) if rng.random() < 0.5 else 0.0
+        sheen = float(rng.uniform(0.04, 0.1)) if rng.random() < 0.5 else 0.0
         return cls(float(np.cos(turn)), float(np.sin(turn)), slant, ambient, falloff, flash, sheen)
 
 
@@ -89,19 +89,25 @@ def _lit(c: Canvas, rng: Rng, colour: Field, light: Light, body: scene.Body) -> 
     """Shading of the body's shape and of the lesion's relief, and what shines."""
     x, y = coordinates(c.size)
     grain = noise(rng, c.size, 24, 2)
-    relief = c.height + grain * np.float32(0.07)
-    gy, gx = np.gradient(gaussian_filter(relief, c.size / 160))
-    slope = -(gx * light.x + gy * light.y).astype(np.float32) * np.float32(c.size / 96)  # > 0 faces the light
+    slope, _ = _slopes(c.height + grain * np.float32(0.07), light, 1 / 160)
     up = np.sqrt(np.clip(1 - body.tilt_x**2 - body.tilt_y**2, 0, 1))
     straight = (1 - light.slant**2) ** 0.5
     facing = light.slant * (body.tilt_x * light.x + body.tilt_y * light.y) + straight * up
     shape = light.ambient + (1 - light.ambient) * np.clip(facing, 0, None) / straight
     far = 0.5 * (x * x + y * y) if light.flash else -(x * light.x + y * light.y)
     shade = np.clip(1 + slope * (0.7 if light.flash else 0.95), 0.4, 1.5) * shape * (1 - light.falloff * far)
-    # a facet mirrors the lamp when it leans to it by half the lamp's angle
-    shine = np.exp(-(((slope - 0.11) / 0.05) ** 2)) * np.clip(c.gloss, 0, 1) * 0.34 + c.mirror
-    shine += _sheen(rng, x, y, light, body) * np.clip(1 + 0.45 * grain, 0.2, 2)
+    # a facet mirrors the lamp when it leans to it, and only to it, by half the lamp's angle
+    rise, aslant = _slopes(c.height, light, 1 / 70)
+    shine = np.exp(-((rise - 0.1) ** 2 + aslant**2) / 0.07**2) * np.clip(c.gloss, 0, 1) * 0.42 + c.mirror
+    shine += _sheen(rng, x, y, light, body) * np.clip(1 + 0.22 * grain, 0.3, 2)
     return np.asarray(colour * shade[..., None] + shine[..., None], dtype=np.float32)
+
+
+def _slopes(relief: Field, light: Light, smooth: float) -> tuple[Field, Field]:
+    """Rise towards the light and across it, per 96th of the picture; ``smooth`` is a part of the picture."""
+    gy, gx = np.gradient(gaussian_filter(relief, relief.shape[0] * smooth))
+    unit = np.float32(relief.shape[0] / 96)
+    return -(gx * light.x + gy * light.y) * unit, (gy * light.x - gx * light.y) * unit
 
 
 def _sheen(rng: Rng, x: Field, y: Field, light: Light, body: scene.Body) -> Field:
