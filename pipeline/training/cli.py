@@ -18,6 +18,8 @@ PARTS: dict[str, str] = {
     "sam": "SAM.",
     "skingpt": "SkinGPT and its captioner: ViT, LLaMA, Q-Former, then the two steps.",
     "cases": "The case library and the gallery.",
+    "dino": "DINOv2, for scores of generated pictures only.",
+    "judge": "The judge of generated pictures, never part of the pipeline.",
 }
 """In the order in which they must be trained."""
 

@@ -27,6 +27,7 @@ SEEDS = {
     "gallery": 200_000_000,
     "cases": 300_000_000,
     "held_out": 400_000_000,
+    "judge": 500_000_000,
 }
 """First seed of each range."""
 
