@@ -21,7 +21,8 @@ from pipeline.types import DIAGNOSIS_PROMPT, LOOKALIKES_PROMPT, Diagnosis, Turn
 
 CANNOT_TELL = (
     "I cannot tell from this photo. It is unlike the pictures I learned from, so a name would be a guess. "
-    "A photo works best when it shows one area of skin, in focus, in even light, filling most of the picture."
+    "A photo works best when it shows one area of skin, in focus, in even light, filling most of the picture. "
+    "You can choose another photo, or go on without a name."
 )
 REMEMBERED = 3
 """Exchanges of a conversation the model is given back; a small model loses the thread with more."""
@@ -36,6 +37,14 @@ def named(text: str, labels: Sequence[str]) -> tuple[str, ...]:
     known = {label.lower(): label for label in labels}
     found = re.findall(rf"(?<!\w)({pattern})(?!\w)", text, flags=re.IGNORECASE)
     return tuple(dict.fromkeys(known[name.lower()] for name in found))
+
+
+def first_naming(text: str, labels: Sequence[str]) -> str:
+    """``text`` up to the end of the first sentence that names a label; all of it where none does."""
+    for end in re.finditer(r"[.!?](?=\s|$)", text):
+        if named(text[: end.end()], labels):
+            return text[: end.end()]
+    return text
 
 
 @dataclass(frozen=True)
@@ -83,10 +92,15 @@ class SkinGPT:
         return self.model.stream(seen, LOOKALIKES_PROMPT, [(DIAGNOSIS_PROMPT, first_answer)])
 
     def follow_up(self, seen: Seen, question: str, history: Sequence[Turn]) -> Iterator[str]:
-        """Words of the answer to a free question, with the conversation so far."""
+        """Words of the answer to a free question, with the conversation so far.
+
+        Of the first answer the model is given back the diagnosis alone: with the look-alikes that the product shows
+        after it, a small model mixes up which of the names was its own.
+        """
         pairs = [(a.text, b.text) for a, b in zip(history[::2], history[1::2], strict=False)]
         plain = [(asked, said.replace("**", "")) for asked, said in pairs]
-        kept = plain[:1] + plain[1:][-(REMEMBERED - 1) :]
+        first = [(asked, first_naming(said, self.labels)) for asked, said in plain[:1]]
+        kept = first + plain[1:][-(REMEMBERED - 1) :]
         return self.model.stream(seen, question[:300].replace("#", " ").strip(), kept)
 
     def reduce(self, seen: Seen, first_answer: str, second_answer: str) -> Diagnosis:
