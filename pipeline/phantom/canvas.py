@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,10 @@ Window = tuple[slice, slice]
 @lru_cache(maxsize=256)
 def _stretcher(n: int, size: int) -> Field:
     """Matrix of shape (size, n) that interpolates n values to ``size``; built once, as zooming is slow."""
-    order = 1 if n > size / 2 else 3
-    eye = np.eye(n, dtype=np.float32)
-    return np.asarray(zoom(eye, (size / n, 1), order=order, grid_mode=True, mode="nearest")[:size], dtype=np.float32)
+    order: Literal[1, 3] = 1 if n > size / 2 else 3
+    unit = [np.eye(1, n, i, dtype=np.float32)[0] for i in range(n)]
+    columns = [zoom(u, size / n, order=order, grid_mode=True, mode="nearest")[:size] for u in unit]
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def noise(rng: Rng, size: int, cells: int, octaves: int = 1) -> Field:
@@ -152,7 +153,9 @@ class Blob:
         return where, distance.astype(np.float32)
 
 
-def edge(distance: Field, at: float = 1.0, width: float = 0.06) -> Field:
+def edge(
+    distance: NDArray[np.floating[Any]], at: float | NDArray[np.floating[Any]] = 1.0, width: float = 0.06
+) -> Field:
     """1 inside ``at``, 0 outside, a smooth step of ``width`` between (both in relative distance)."""
     return (1 / (1 + np.exp(np.clip((distance - at) / (width / 2), -30, 30)))).astype(np.float32)
 

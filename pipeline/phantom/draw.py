@@ -59,10 +59,11 @@ def draw(seed: int, size: int = 96, label: str | None = "", skin_type: int | Non
         raise ValueError(f"no phantom of {label!r}; there are {', '.join(PAINTERS)}")
     if skin_type not in SKIN_TYPES:
         raise ValueError(f"skin type is {skin_type}; Fitzpatrick types are 1 to 6")
-    canvas = _skin(rng, size, skin_type)
+    # streams of their own: the skin and the photograph of a seed are the same with and without a lesion
+    canvas = _skin(np.random.default_rng([0x5C1, seed, 1]), size, skin_type)
     if label is not None:
         PAINTERS[label](canvas, rng)
-    image, mask = photograph(canvas, rng, seed)
+    image, mask = photograph(canvas, np.random.default_rng([0x5C1, seed, 2]), seed)
     concepts = tuple(dict.fromkeys(canvas.concepts))
     return Phantom(seed, label, skin_type, image, mask, concepts, caption_of(skin_type, concepts))
 

@@ -121,8 +121,8 @@ def seborrheic_keratosis(c: Canvas, rng: Rng) -> None:
         c.melanin[where] += inside * np.clip(shade, 0.08, 0.4)
         c.height[where] += inside * (1.3 + 0.55 * np.tanh(warts))
         c.keratin[where] += inside * np.clip(warts - 0.9, 0, 1) * 0.25
-        plugs = edge(warts, -1.3, 0.3) * edge(d, 0.9)  # horn plugs lie in the pits
-        c.melanin[where] += plugs * 0.3
+        plugs = edge(warts, -1.4, 0.5) * edge(d, 0.9)  # horn plugs lie in the pits
+        c.melanin[where] += plugs * 0.14
         c.cover(where, inside)
     c.concepts += ["Plaque", "Warty/Papillomatous", "Brown(Hyperpigmentation)"]
 

@@ -64,9 +64,9 @@ def acne_vulgaris(c: Canvas, rng: Rng) -> None:
 
 
 def urticaria(c: Canvas, rng: Rng) -> None:
-    radius = float(rng.uniform(0.2, 0.34))
+    radius = float(rng.uniform(0.24, 0.36))
     wheals = scatter(rng, int(rng.integers(2, 6)), radius * 0.85, 0.6)
-    blobs = [Blob.random(rng, x, y, radius * float(rng.uniform(0.7, 1.1)), 0.13, 1.6) for x, y in wheals]
+    blobs = [Blob.random(rng, x, y, radius * float(rng.uniform(0.75, 1.1)), 0.12, 1.6) for x, y in wheals]
     d = np.full((c.size, c.size), 9.0, dtype=np.float32)
     for blob in blobs:  # wheals that touch flow into one
         where, own = blob.on(c, 1.9)
@@ -85,8 +85,8 @@ def urticaria(c: Canvas, rng: Rng) -> None:
 
 def granuloma_annulare(c: Canvas, rng: Rng) -> None:
     single = rng.random() < 0.7
-    for x, y in scatter(rng, 1 if single else 2, 0.42 if single else 0.36, 0.25 if single else 0.5, 0.95):
-        radius = float(rng.uniform(0.42, 0.6)) if single else float(rng.uniform(0.28, 0.36))
+    for x, y in scatter(rng, 1 if single else 2, 0.42 if single else 0.38, 0.25 if single else 0.5, 0.95):
+        radius = float(rng.uniform(0.42, 0.6)) if single else float(rng.uniform(0.31, 0.38))
         ring = Blob.random(rng, x, y, radius * 0.84, 0.03, 1.25)
         where, d = ring.on(c)
         c.redden(where, edge(d), 0.012, 0.18)  # the flat centre is a little dusky

@@ -106,8 +106,8 @@ def _lit(c: Canvas, rng: Rng, colour: Field, light: Light, body: scene.Body) -> 
 def _slopes(relief: Field, light: Light, smooth: float) -> tuple[Field, Field]:
     """Rise towards the light and across it, per 96th of the picture; ``smooth`` is a part of the picture."""
     gy, gx = np.gradient(gaussian_filter(relief, relief.shape[0] * smooth))
-    unit = np.float32(relief.shape[0] / 96)
-    return -(gx * light.x + gy * light.y) * unit, (gy * light.x - gx * light.y) * unit
+    gy, gx = (np.asarray(g * (relief.shape[0] / 96), dtype=np.float32) for g in (gy, gx))
+    return -(gx * light.x + gy * light.y), gy * light.x - gx * light.y
 
 
 def _sheen(rng: Rng, x: Field, y: Field, light: Light, body: scene.Body) -> Field:

@@ -117,7 +117,7 @@ def ruler(rng: Rng, linear: Field, mask: Field) -> tuple[Field, Field]:
         return linear, mask
     step = along / np.float32(pitch)
     number = np.rint(step)
-    long = np.where(number % 5 == 0, 0.6, 0.35) * width
+    long = np.where(number % 5 == 0, 0.6 * width, 0.35 * width)
     tick = edge(np.abs(step - number) * pitch, 0.013, 0.012) * edge(depth, long, 0.02)
     paper = (0.62 - 0.56 * tick)[..., None] * np.array([1, 0.99, 0.96], dtype=np.float32)
     shadow = 1 - 0.3 * edge(-depth, 0.035, 0.04)[..., None]
