@@ -61,6 +61,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 }
 """Kind -> examples of its wordings, with `{name}` and `{other}` unfilled: what the tokenizer is made from."""
 
+_KINDS = tuple(QUESTIONS)
 _WEIGHTS = {"diagnose": 1.5, "why not": 2.5, "off topic": 2.0, "doubt": 0.7, "danger": 1.2}
 """How often a kind is asked; 1 where it is not named."""
 
@@ -140,31 +141,30 @@ def _exchange(rng: random.Random, kind: str, facts: Facts, knowledge: Mapping[st
     return question(kind, rng, name, other), answer(kind, facts, about, other)
 
 
+def _next(
+    rng: random.Random, before: list[tuple[str, str]], single: bool, facts: Facts, knowledge: dict[str, Knowledge]
+) -> tuple[str, str]:
+    """One more exchange. As in the product, a conversation mostly begins with the study's own prompt."""
+    draw = rng.random()
+    about = knowledge[facts.label or next(iter(knowledge))]
+    if not before and draw < 0.9 and not single:
+        return DIAGNOSIS_PROMPT, answer("diagnose", facts, about)
+    if not before and draw < 0.6:
+        return _exchange(rng, "diagnose", facts, knowledge)
+    if before and draw < 0.08:
+        return rng.choice(before)
+    if len(before) == 1 and draw < 0.2:
+        return LOOKALIKES_PROMPT, answer("lookalikes", facts, about)
+    kind = rng.choices(_KINDS, [_WEIGHTS.get(kind, 1.0) for kind in _KINDS])[0]
+    return _exchange(rng, kind, facts, knowledge)
+
+
 def dialogue(rng: random.Random, facts: Facts, knowledge: dict[str, Knowledge], turns: int) -> list[tuple[str, str]]:
     """``turns`` questions with answers, cut to what the product keeps of so many.
 
-    The first is mostly the diagnosis; now and then a question is asked again, word for word or in other words.
+    The first is mostly the diagnosis; now and then a question is asked again word for word.
     """
-    kinds = [*GRAMMAR, "off topic"]
-    weights = [_WEIGHTS.get(kind, 1.0) for kind in kinds]
     out: list[tuple[str, str]] = []
-    kind = ""
-    for turn in range(turns):
-        if turn == 0 and rng.random() < (0.6 if turns == 1 else 0.9):
-            kind = "diagnose"
-            out.append((DIAGNOSIS_PROMPT if turns > 1 else question(kind, rng, "", ""), ""))
-            out[0] = (out[0][0], answer(kind, facts, knowledge[facts.label or next(iter(knowledge))]))
-            continue
-        draw = rng.random()
-        if turn and draw < 0.08:
-            out.append(rng.choice(out))
-            continue
-        if turn == 1 and draw < 0.2:
-            out.append(
-                (LOOKALIKES_PROMPT, answer("lookalikes", facts, knowledge[facts.label or next(iter(knowledge))]))
-            )
-            continue
-        if turn == 0 or draw > 0.25:
-            kind = rng.choices(kinds, weights)[0]
-        out.append(_exchange(rng, kind, facts, knowledge))
+    for _ in range(turns):
+        out.append(_next(rng, out, turns == 1, facts, knowledge))
     return remembered(out)
