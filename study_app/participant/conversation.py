@@ -1,4 +1,7 @@
-"""The conversation with one assistant about one photo. The first question is asked by itself."""
+"""The conversation with one assistant about one photo. The first question is asked by itself.
+
+An assistant that cannot tell from the photo offers to exchange it: `another_photo`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pipeline.types import DIAGNOSIS_PROMPT, Condition
-from study_app.participant import pictures, waiting
+from study_app.participant import another_photo, pictures, waiting
 from study_app.participant.layout import assistants, foot, head, not_saved
 from study_app.participant.rounds import Round, request_for, rounds
 from study_app.participant.safe_text import show_text
@@ -22,13 +25,14 @@ _WITHOUT: dict[Condition, str] = {"cases": "Go on without cases", "generated": "
 
 def show(services: Services, visit: Visit, period: int) -> None:
     exposure = visit.state.exposures[period]
-    if not exposure.jobs:
+    if not exposure.about_photo:
         _ask(services, visit, exposure, (), DIAGNOSIS_PROMPT)
         return
-    past = rounds(services.store.jobs, exposure.jobs)
+    past = rounds(services.store.jobs, exposure.about_photo)
     _bottom(services, visit, exposure, past)
     head(visit, visit.study.name_in_period(period), assistants(visit, period))
     pictures.photo_card(services, visit, exposure, [r.answer for r in past])
+    another_photo.before(services, visit, exposure)
     for n, r in enumerate(past, 1):
         _round(services, visit, exposure, past, n, r)
     foot(visit.study, visit.state.participant)
@@ -47,6 +51,8 @@ def _round(services: Services, visit: Visit, exposure: Exposure, past: Sequence[
             show_text(r.answer.text, bold=True)
             if last and any(p.answer.diagnosis and not p.answer.diagnosis.abstained for p in past):
                 _quick_replies(services, visit, exposure, past)
+            elif last:
+                another_photo.offer(services, visit, exposure)
         _pictures(services, visit, exposure, n, r)
     else:
         _failure(services, visit, exposure, past, r, last)
@@ -88,6 +94,7 @@ def _failure(services: Services, visit: Visit, exposure: Exposure, past: Sequenc
             without = None if r.asked.history else _WITHOUT.get(r.asked.condition)
             if without and st.button(without, key=f"without_{r.job.key}"):
                 _ask(services, visit, exposure, past, r.asked.question, instead="text")
+            another_photo.offer(services, visit, exposure)
 
 
 def _what_happened(r: Round) -> str:

@@ -1,4 +1,8 @@
-"""Choose a photo: one of the offered ones or one's own; and say what it shows, if known."""
+"""Choose a photo: one of the offered ones or one's own; and say what it shows, if known.
+
+The page of the photo step's first time, and of its next times: after "I cannot tell" another photo may take the
+place of the exposure's, which stays until "Continue" or "Keep this photo".
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,11 @@ from pipeline.photo import CleanPhoto, PhotoError, clean_photo
 from study_app.failures import guarded
 from study_app.gallery import GalleryPhoto, offered
 from study_app.models import Models
+from study_app.participant import another_photo
 from study_app.participant.layout import assistants, foot, head, not_saved
 from study_app.services import Services
+from study_app.study.exchange import SHOWN_BEFORE
+from study_app.study.state import Exposure
 from study_app.study.store import NotSaved, Refused
 from study_app.study.visit import Visit
 
@@ -20,33 +27,47 @@ _UNKNOWN = "I don't know"
 
 
 def show(services: Services, visit: Visit, period: int) -> None:
-    head(visit, f"A photo for {visit.study.name_in_period(period)}", assistants(visit, period))
+    before = visit.state.exposures.get(period)
+    name = visit.study.name_in_period(period)
+    head(visit, f"Another photo for {name}" if before else f"A photo for {name}", assistants(visit, period))
+    if before is not None:
+        another_photo.keep_or_choose(services, visit, before)
     models = services.models.now()
     if models is None:
         _wait_for_models(services)
     else:
-        if _slot(period) not in st.session_state or st.session_state.get(_choosing(period)):
+        place = _place(period, before)
+        if _slot(place) not in st.session_state or st.session_state.get(_choosing(place)):
             st.markdown(visit.study.photo.instruction)
-            _choose_source(visit, period, models)
-        chosen: CleanPhoto | None = st.session_state.get(_slot(period))
-        label = _chosen_photo(visit, period, chosen, models)
-        if st.button("Continue", type="primary", key=f"next_{visit.step.key}"):
+            _choose_source(visit, place, models)
+        chosen: CleanPhoto | None = st.session_state.get(_slot(place))
+        label = _chosen_photo(visit, place, chosen, models)
+        if before is not None and chosen is not None and chosen.sha256 in (before.photo, *before.earlier_photos):
+            st.warning(SHOWN_BEFORE)
+        elif st.button("Continue", type="primary", key=f"next_{visit.step.key}"):
             _go_on(services, visit, period, chosen, label)
     foot(visit.study, visit.state.participant)
 
 
-def _slot(period: int) -> str:
-    return f"photo:{period}"
+def _place(period: int, before: Exposure | None) -> str:
+    """Part of the keys of this page's widgets: a photo picked for another time of the step is not picked now."""
+    if before is None:
+        return str(period)
+    return f"{period}_{before.another_photo_wanted_at}"
 
 
-def _choosing(period: int) -> str:
+def _slot(place: str) -> str:
+    return f"photo:{place}"
+
+
+def _choosing(place: str) -> str:
     """Set while another photo is being chosen; the one chosen before stays until then."""
-    return f"choosing:{period}"
+    return f"choosing:{place}"
 
 
-def _choose(period: int, photo: CleanPhoto) -> None:
-    st.session_state[_slot(period)] = photo
-    st.session_state[_choosing(period)] = False
+def _choose(place: str, photo: CleanPhoto) -> None:
+    st.session_state[_slot(place)] = photo
+    st.session_state[_choosing(place)] = False
     st.rerun()
 
 
@@ -58,7 +79,7 @@ def _wait_for_models(services: Services) -> None:
     st.info("The assistant is starting. This page updates by itself.")
 
 
-def _choose_source(visit: Visit, period: int, models: Models) -> None:
+def _choose_source(visit: Visit, place: str, models: Models) -> None:
     gallery = offered(models.profile)
     sources = [s for s in visit.study.photo.sources if s == "upload" or gallery]
     source = sources[0]
@@ -70,34 +91,34 @@ def _choose_source(visit: Visit, period: int, models: Models) -> None:
             required=True,
             format_func=_SOURCES.__getitem__,
             label_visibility="collapsed",
-            key=f"source_{period}",
+            key=f"source_{place}",
         )
     if source == "upload":
-        _upload(period)
+        _upload(place)
     else:
-        _gallery(period, gallery)
+        _gallery(place, gallery)
 
 
-def _gallery(period: int, gallery: tuple[GalleryPhoto, ...]) -> None:
+def _gallery(place: str, gallery: tuple[GalleryPhoto, ...]) -> None:
     """Small pictures that wrap to the width of the screen, each with its button."""
     with st.container(horizontal=True, gap="small"):
         for n, photo in enumerate(gallery, 1):
             with st.container(width=_THUMBNAIL_PX, gap="xxsmall"):
                 st.image(photo.file.read_bytes(), alt=f"Offered photo {n}", width="stretch")
-                if st.button(f"Photo {n}", key=f"offer_{period}_{n}", width="stretch"):
-                    _choose(period, clean_photo(photo.file.read_bytes()))
+                if st.button(f"Photo {n}", key=f"offer_{place}_{n}", width="stretch"):
+                    _choose(place, clean_photo(photo.file.read_bytes()))
 
 
-def _upload(period: int) -> None:
+def _upload(place: str) -> None:
     """Decode a new file once. A refused file changes nothing: the photo chosen before stays chosen."""
     upload = st.file_uploader(
         "A photo of the skin, close and sharp. JPEG, PNG, WebP or HEIC, up to 20 MB.",
         type=_UPLOAD_TYPES,
-        key=f"upload_{period}",
+        key=f"upload_{place}",
     )
     if upload is None:
         return
-    seen = f"upload_seen:{period}"
+    seen = f"upload_seen:{place}"
     if st.session_state.get(seen, (None, ""))[0] != upload.file_id:
         try:
             photo = clean_photo(upload.getvalue())
@@ -105,13 +126,13 @@ def _upload(period: int) -> None:
             st.session_state[seen] = (upload.file_id, str(error))
         else:
             st.session_state[seen] = (upload.file_id, "")
-            _choose(period, photo)
+            _choose(place, photo)
     problem = st.session_state[seen][1]
     if problem:
         st.warning(problem)
 
 
-def _chosen_photo(visit: Visit, period: int, chosen: CleanPhoto | None, models: Models) -> str | None:
+def _chosen_photo(visit: Visit, place: str, chosen: CleanPhoto | None, models: Models) -> str | None:
     """The photo, larger, and the question what it shows. Returns the label, None when not known."""
     if chosen is None:
         return None
@@ -119,20 +140,20 @@ def _chosen_photo(visit: Visit, period: int, chosen: CleanPhoto | None, models: 
     picture.image(chosen.png, alt="The photo you chose", width="stretch")
     with question:
         st.markdown("**Your photo**")
-        label = _ask_label(period, models) if visit.study.photo.ask_label else None
-        if st.button("Choose another photo", key=f"another_{period}"):
-            st.session_state[_choosing(period)] = True
+        label = _ask_label(place, models) if visit.study.photo.ask_label else None
+        if st.button("Choose another photo", key=f"another_{place}"):
+            st.session_state[_choosing(place)] = True
             st.rerun()
     return label
 
 
-def _ask_label(period: int, models: Models) -> str | None:
+def _ask_label(place: str, models: Models) -> str | None:
     names = {info.label: info.label.capitalize() for info in models.labels}
     label = st.selectbox(
         "Which condition is it?",
         [_UNKNOWN, *sorted(names)],
         format_func=lambda value: names.get(value, value),
-        key=f"label_{period}",
+        key=f"label_{place}",
     )
     return None if label == _UNKNOWN else label
 
@@ -141,10 +162,13 @@ def _go_on(services: Services, visit: Visit, period: int, chosen: CleanPhoto | N
     if chosen is None:
         st.warning("Choose a photo first.")
         return
-    participant = visit.state.participant
+    participant, before = visit.state.participant, visit.state.exposures.get(period)
     try:
         sha256 = services.media.keep(participant, chosen.png)
-        services.store.start_exposure(participant, period, sha256, label)
+        if before is None:
+            services.store.start_exposure(participant, period, sha256, label)
+        else:
+            services.store.photos.replace(participant, period, before.photo, sha256, label)
         theme = st.context.theme.type
         services.store.log_event(participant, "page_theme", {"period": period, "theme": theme})
     except NotSaved:
@@ -152,5 +176,5 @@ def _go_on(services: Services, visit: Visit, period: int, chosen: CleanPhoto | N
         return
     except Refused:
         pass  # another tab asked about its photo already: the page follows that one
-    st.session_state.pop(_slot(period), None)
+    st.session_state.pop(_slot(_place(period, before)), None)
     st.rerun()

@@ -88,9 +88,9 @@ def compare(services: Services, visit: Visit, photo: str, comparison: Comparison
         entry = _chosen(comparison)
         left, right = st.columns(2, wrap=False, gap="xxsmall")
         with left:
-            _picture(services, participant, photo, "Your photo")
+            show_picture(services, participant, photo, "Your photo")
         with right:
-            _picture(services, participant, entry.picture, entry.caption)
+            show_picture(services, participant, entry.picture, entry.caption)
         show_text(entry.text, bold=True)
         if len(comparison.shown) > 1:
             with st.expander("All pictures"):
@@ -123,7 +123,7 @@ def photo_card(services: Services, visit: Visit, exposure: Exposure, answers: Se
     shown = mask.overlay if outlined and mask is not None else exposure.photo
     alt = "Your photo, the area outlined" if outlined else "Your photo"
     with picture:
-        _picture(services, visit.state.participant, shown, alt, captioned=False)
+        show_picture(services, visit.state.participant, shown, alt, captioned=False)
 
 
 def previews(services: Services, visit: Visit, pictures: Sequence[str]) -> None:
@@ -131,10 +131,11 @@ def previews(services: Services, visit: Visit, pictures: Sequence[str]) -> None:
     with st.container(horizontal=True, gap="xsmall"):
         for sha256 in pictures:
             with st.container(width=_PREVIEW_PX):
-                _picture(services, visit.state.participant, sha256, "Picture in the making", captioned=False)
+                show_picture(services, visit.state.participant, sha256, "Picture in the making", captioned=False)
 
 
-def _picture(services: Services, participant: str, sha256: str, caption: str, *, captioned: bool = True) -> None:
+def show_picture(services: Services, participant: str, sha256: str, caption: str, *, captioned: bool = True) -> None:
+    """A picture the participant owns; a sentence in its place when it is gone."""
     try:
         png = services.media.read(participant, sha256)
     except KeyError:
@@ -147,7 +148,7 @@ def _grid(services: Services, participant: str, shown: Sequence[Shown]) -> None:
     columns = st.columns(2, wrap=False, gap="xsmall")
     for n, entry in enumerate(shown):
         with columns[n % 2]:
-            _picture(services, participant, entry.picture, entry.caption)
+            show_picture(services, participant, entry.picture, entry.caption)
 
 
 def _numbered(names: Sequence[str]) -> list[str]:

@@ -22,6 +22,7 @@ EXPORTED = (
     "ratings",
     "participants",
     "exposures",
+    "photo_exchanges",
     "flow",
     "items",
     "conditions",

@@ -41,7 +41,7 @@ def start(
 
 
 def finish(conn: sqlite3.Connection, participant: str, period: int, now: str) -> None:
-    """Raises Refused before an explanation is complete or while a job is open."""
+    """Raises Refused before an explanation is complete, while a job is open or another photo is chosen."""
     state = read_state(conn, participant)
     exposure = state.exposures.get(period)
     if exposure is not None and exposure.finished_at is not None:
@@ -51,6 +51,8 @@ def finish(conn: sqlite3.Connection, participant: str, period: int, now: str) ->
         raise Refused("There is no complete answer to rate yet.")
     if any(job.open for job in exposure.jobs):
         raise Refused("The assistant is still answering the last question.")
+    if exposure.another_photo_wanted_at is not None:
+        raise Refused("Another photo is being chosen.")
     conn.execute("UPDATE exposure SET finished_at = ? WHERE participant = ? AND period = ?", (now, participant, period))
 
 

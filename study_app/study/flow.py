@@ -32,7 +32,8 @@ class Allocation:
 
 @dataclass(frozen=True)
 class Photo:
-    """Choose a photo for the condition of ``period``. Over with `Store.start_exposure`."""
+    """Choose a photo for the condition of ``period``. Over with `Store.start_exposure`; when it is another photo
+    after "I cannot tell", with `PhotoExchange.replace` or `PhotoExchange.keep`."""
 
     period: int
 
@@ -43,7 +44,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Conversation:
-    """Chat about the photo. Over with `Store.finish_exposure`."""
+    """Chat about the photo. Over with `Store.finish_exposure`; `PhotoExchange.want_another` leads back."""
 
     period: int
 
@@ -173,7 +174,7 @@ def _period_step(study: Study, state: ParticipantState) -> Step | None:
         return Allocation()
     for period in range(1, len(state.sequence) + 1):
         exposure = state.exposures.get(period)
-        if exposure is None:
+        if exposure is None or exposure.another_photo_wanted_at is not None:
             return Photo(period)
         if exposure.finished_at is None:
             return Conversation(period)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Sequence
 
@@ -31,41 +32,43 @@ class JobLog:
     def start(self, key: str, participant: str, period: int, request: str, question: str) -> bool:
         """Store the job as queued, together with the participant's turn (not doubled when the same question
         is asked again after a failure). False: the key exists already with this request.
-        Raises Refused: another job of the exposure is open, another request has the key, or the exposure
-        is not there or finished."""
+        Raises Refused: another job of the exposure is open, another request has the key, the request is about
+        another photo than the exposure's, another photo is being chosen, or the exposure is not there or
+        finished."""
         with self._database.write() as conn:
             known = conn.execute("SELECT request FROM job WHERE key = ?", (key,)).fetchone()
             if known is not None:
                 if known["request"] != request:
                     raise Refused(f"Job {key} exists with another request; take a new key.")
                 return False
-            self._check_startable(conn, participant, period)
+            self._check_startable(conn, participant, period, photo=json.loads(request).get("photo"))
             now = self._database.now()
             job = conn.execute(
                 "INSERT INTO job (key, participant, period, request, status, created_at) "
                 "VALUES (?, ?, ?, ?, 'queued', ?)",
                 (key, participant, period, request, now),
             ).lastrowid
-            last = conn.execute(
-                "SELECT role, text FROM turn WHERE participant = ? AND period = ? ORDER BY id DESC LIMIT 1",
-                (participant, period),
-            ).fetchone()
-            if last is None or tuple(last) != ("participant", question):
+            if not _waits_for_answer(conn, job, question):
                 _add_turn(conn, participant, period, "participant", question, now, job)
             conn.execute("UPDATE participant SET last_seen = ? WHERE participant = ?", (now, participant))
         return True
 
     @staticmethod
-    def _check_startable(conn: sqlite3.Connection, participant: str, period: int) -> None:
+    def _check_startable(conn: sqlite3.Connection, participant: str, period: int, photo: str | None) -> None:
         if participant_row(conn, participant)["status"] != "active":
             raise Refused(f"{participant} is not taking part (any more).")
         exposure = conn.execute(
-            "SELECT finished_at FROM exposure WHERE participant = ? AND period = ?", (participant, period)
+            "SELECT photo, finished_at, another_photo_wanted_at FROM exposure WHERE participant = ? AND period = ?",
+            (participant, period),
         ).fetchone()
         if exposure is None:
             raise Refused(f"{participant} has no photo in period {period} yet.")
         if exposure["finished_at"] is not None:
             raise Refused(f"{participant} has finished the conversation of period {period}.")
+        if exposure["another_photo_wanted_at"] is not None:
+            raise Refused("Another photo is being chosen.")
+        if exposure["photo"] != photo:
+            raise Refused("The question is about another photo than the one shown now.")
         running = conn.execute(
             "SELECT key FROM job WHERE participant = ? AND period = ? AND status IN ('queued', 'running')",
             (participant, period),
@@ -152,6 +155,17 @@ def _open_job(conn: sqlite3.Connection, key: str) -> sqlite3.Row | None:
         "SELECT id, participant, period FROM job WHERE key = ? AND status IN ('queued', 'running')", (key,)
     ).fetchone()
     return row
+
+
+def _waits_for_answer(conn: sqlite3.Connection, job: int | None, question: str) -> bool:
+    """Whether the conversation about the job's photo ends with this very question, unanswered."""
+    last = conn.execute(
+        "SELECT t.role, t.text FROM turn t JOIN job asked ON asked.id = t.job JOIN job new ON new.id = ? "
+        "WHERE t.participant = new.participant AND t.period = new.period "
+        "AND asked.request ->> '$.photo' = new.request ->> '$.photo' ORDER BY t.id DESC LIMIT 1",
+        (job,),
+    ).fetchone()
+    return last is not None and tuple(last) == ("participant", question)
 
 
 def _add_turn(

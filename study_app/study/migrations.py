@@ -144,7 +144,13 @@ FIRST = (
     "INSERT INTO meta VALUES ('database_id', lower(hex(randomblob(16))))",
 )
 
-MIGRATIONS: tuple[Sequence[str], ...] = (FIRST,)
+# After "I cannot tell" a photo may be exchanged. What was exchanged is in the event log, see `exchange.py`.
+EXCHANGED_PHOTOS = (
+    """ALTER TABLE exposure ADD COLUMN another_photo_wanted_at TEXT
+        CHECK (another_photo_wanted_at IS NULL OR finished_at IS NULL)""",
+)
+
+MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS)
 """The n-th (from 1) leads from version n - 1 to n. A published migration is never edited."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from study_app.study.database import Database
 from study_app.study.errors import Refused
+from study_app.study.events import append_event
 from study_app.study.exposures import owns
 from study_app.study.snapshots import participant_row
 from study_app.study.withdrawal import erase_rows
@@ -43,7 +44,4 @@ class PictureOwners:
             now = self._database.now()
             for sha256 in erase_rows(conn, participant, now):
                 erase_file(sha256)
-            conn.execute(
-                "INSERT INTO event (participant, kind, data, at) VALUES (?, 'withdrawn', '{}', ?)",
-                (participant, now),
-            )
+            append_event(conn, participant, "withdrawn", {}, now)

@@ -8,7 +8,10 @@ from types import MappingProxyType
 from study_app.study.errors import UnknownParticipant
 from study_app.study.state import Exposure, Job, ParticipantState, StoredTurn
 
-JOB = "SELECT key, participant, period, request, status, error, diagnosis, manifest, created_at, finished_at FROM job"
+JOB = (
+    "SELECT key, participant, period, request, request ->> '$.photo' AS photo, status, error, diagnosis, manifest, "
+    "created_at, finished_at FROM job"
+)
 
 
 def participant_row(conn: sqlite3.Connection, participant: str) -> sqlite3.Row:
@@ -62,6 +65,7 @@ def _exposures(conn: sqlite3.Connection, participant: str) -> dict[int, Exposure
             known_label=row["known_label"],
             started_at=row["started_at"],
             finished_at=row["finished_at"],
+            another_photo_wanted_at=row["another_photo_wanted_at"],
             turns=tuple(
                 StoredTurn(t["role"], t["text"], t["at"], t["job"]) for t in turns if t["period"] == row["period"]
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -34,6 +35,8 @@ class Job:
     participant: str
     period: int
     request: str
+    photo: str
+    """SHA-256 of the photo the question is about; in ``request``, too."""
     status: JobStatus
     error: str | None
     diagnosis: str | None
@@ -45,6 +48,11 @@ class Job:
     def open(self) -> bool:
         return self.status in OPEN
 
+    @property
+    def abstained(self) -> bool:
+        """Answered, and the assistant could not tell what the photo shows."""
+        return self.status == "done" and self.diagnosis is not None and json.loads(self.diagnosis)["label"] is None
+
 
 @dataclass(frozen=True)
 class Exposure:
@@ -53,20 +61,38 @@ class Exposure:
     period: int
     condition: str
     photo: str
-    """SHA-256 of the clean photo's PNG."""
+    """SHA-256 of the clean photo's PNG: the newest one, where photos were exchanged."""
     known_label: str | None
     started_at: str
     finished_at: str | None
     """Set when the participant went on to rate."""
+    another_photo_wanted_at: str | None
+    """Set while the participant chooses another photo, after "I cannot tell"; None before and after."""
     turns: tuple[StoredTurn, ...]
     """In order. A participant's turn without a later assistant's turn is unanswered."""
     jobs: tuple[Job, ...]
     """In order of creation; at most one is open. The last one says how the last question stands."""
 
     @property
+    def about_photo(self) -> tuple[Job, ...]:
+        """The questions about the photo as it is now; those about photos given back before are left out."""
+        return tuple(job for job in self.jobs if job.photo == self.photo)
+
+    @property
+    def earlier_photos(self) -> tuple[str, ...]:
+        """Photos given back, in the order shown. None of them comes back (see `PhotoExchange.replace`)."""
+        return tuple(dict.fromkeys(job.photo for job in self.jobs if job.photo != self.photo))
+
+    @property
     def answered(self) -> bool:
-        """At least one explanation is complete: the participant may go on to rate."""
-        return any(job.status == "done" for job in self.jobs)
+        """At least one explanation of this photo is complete: the participant may go on to rate."""
+        return any(job.status == "done" for job in self.about_photo)
+
+    @property
+    def abstained(self) -> bool:
+        """The assistant could not tell what this photo shows: another one may be chosen instead."""
+        first = next((job for job in self.about_photo if job.status == "done"), None)
+        return first is not None and first.abstained
 
 
 @dataclass(frozen=True)

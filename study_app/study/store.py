@@ -11,7 +11,6 @@ Opening raises `CannotOpen` (newer schema, corrupt, not ours, or read-only), wit
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import sqlite3
 from collections.abc import Mapping
@@ -27,6 +26,8 @@ from study_app.study.answers import check_answer
 from study_app.study.database import Clock, Database, utc_now
 from study_app.study.definition import Study
 from study_app.study.errors import CannotOpen, NotSaved, Refused, StoreError, UnknownParticipant
+from study_app.study.events import append_event
+from study_app.study.exchange import PhotoExchange
 from study_app.study.exposures import check_active
 from study_app.study.job_log import JobLog
 from study_app.study.migrations import open_database
@@ -42,12 +43,13 @@ SIGN_OF_LIFE = timedelta(minutes=1)
 
 
 class Store:
-    """One open database. ``jobs`` is the log of questions to the pipeline, ``researcher`` the login,
-    ``pictures`` says whose they are."""
+    """One open database. ``jobs`` is the log of questions to the pipeline, ``photos`` the exchange of a photo
+    the assistant could not tell, ``researcher`` the login, ``pictures`` says whose they are."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.jobs = JobLog(database)
+        self.photos = PhotoExchange(database)
         self.researcher = ResearcherLogin(database)
         self.pictures = PictureOwners(database)
 
@@ -207,14 +209,14 @@ class Store:
 
     def start_exposure(self, participant: str, period: int, photo: str, known_label: str | None) -> None:
         """The photo for ``period`` is chosen; the participant owns it (`MediaStore.keep`). Until the first
-        question it may be chosen again, later that is Refused."""
+        question it may be chosen again, later that is Refused: see ``photos``."""
         with self.database.write() as conn:
             now = self._seen(conn, participant)
             exposures.start(conn, _study_of(conn, participant), participant, period, photo, known_label, now)
 
     def finish_exposure(self, participant: str, period: int) -> None:
-        """The participant goes on to rate. Refused before an explanation is complete or while a job is
-        open. Idempotent."""
+        """The participant goes on to rate. Refused before an explanation is complete, while a job is open or
+        another photo is being chosen. Idempotent."""
         with self.database.write() as conn:
             exposures.finish(conn, participant, period, self._seen(conn, participant))
 
@@ -290,10 +292,7 @@ class Store:
         kind: str,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        conn.execute(
-            "INSERT INTO event (participant, kind, data, at) VALUES (?, ?, ?, ?)",
-            (participant, kind, json.dumps(dict(data or {})), self.database.now()),
-        )
+        append_event(conn, participant, kind, data or {}, self.database.now())
 
     def _end(self, conn: sqlite3.Connection, participant: str, status: str, reason: str) -> None:
         conn.execute(

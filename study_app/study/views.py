@@ -2,6 +2,10 @@
 
 Stamps are ISO-8601 UTC text. ``participant`` is the public id; tokens are in no view. Definitions are kept
 as canonical JSON, and ``items`` and ``conditions`` read that JSON, so that there is one truth.
+
+Where a photo was exchanged after "I cannot tell", ``exposures`` has the newest photo with the diagnosis and
+manifest of that photo; started_at to finished_at is the whole exposure, of which choosing_again_s seconds went into
+choosing (other photos, or to keep the one there was). The earlier photos are in ``photo_exchanges``, one row each.
 """
 
 from __future__ import annotations
@@ -50,12 +54,32 @@ VIEWS: dict[str, str] = {
     "exposures": """
         SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, e.period, e.condition,
                e.photo, e.known_label, j.diagnosis ->> '$.label' AS diagnosis, e.started_at, e.finished_at,
-               j.manifest
+               j.manifest,
+               (SELECT count(*) FROM event x
+                WHERE x.participant = e.participant AND x.kind = 'photo_exchanged'
+                  AND x.data ->> '$.period' = e.period) AS photos_exchanged,
+               (SELECT coalesce(round(sum(julianday(x.at) - julianday(x.data ->> '$.wanted_at')) * 86400, 2), 0)
+                FROM event x
+                WHERE x.participant = e.participant AND x.kind IN ('photo_exchanged', 'photo_kept')
+                  AND x.data ->> '$.period' = e.period) AS choosing_again_s
         FROM exposure e
         JOIN outcomes o ON o.participant = e.participant
         LEFT JOIN job j ON j.id = (SELECT min(first.id) FROM job first
                                    WHERE first.participant = e.participant AND first.period = e.period
-                                     AND first.status = 'done')""",
+                                     AND first.status = 'done' AND first.request ->> '$.photo' = e.photo)""",
+    "photo_exchanges": """
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, e.period, e.condition,
+               x.data ->> '$.photo' AS photo, x.data ->> '$.known_label' AS known_label,
+               x.data ->> '$.wanted_at' AS wanted_at,
+               x.at AS exchanged_at, x.data ->> '$.new_photo' AS new_photo, j.manifest
+        FROM event x
+        JOIN exposure e ON e.participant = x.participant AND e.period = x.data ->> '$.period'
+        JOIN outcomes o ON o.participant = e.participant
+        LEFT JOIN job j ON j.id = (SELECT min(first.id) FROM job first
+                                   WHERE first.participant = e.participant AND first.period = e.period
+                                     AND first.status = 'done'
+                                     AND first.request ->> '$.photo' = x.data ->> '$.photo')
+        WHERE x.kind = 'photo_exchanged'""",
     "flow": """
         SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, p.arrived_at,
                p.consented_at, p.allocated_at,
@@ -71,8 +95,9 @@ VIEWS: dict[str, str] = {
         WHERE a.value <> ''""",
     "conversations": """
         SELECT o.study, o.definition_hash, o.run_kind, o.participant, t.period, e.condition,
-               t.role, t.text, t.at
+               t.role, t.text, t.at, j.request ->> '$.photo' AS photo
         FROM turn t
+        JOIN job j ON j.id = t.job
         JOIN outcomes o ON o.participant = t.participant
         JOIN exposure e ON e.participant = t.participant AND e.period = t.period""",
 }

@@ -13,7 +13,6 @@ from study_app.study.media import MediaStore
 from study_app.study.state import RunKind
 from study_app.study.store import Store
 
-REQUEST = json.dumps({"question": "What is it?"})
 MANIFEST = json.dumps({"profile": "test"})
 
 
@@ -31,12 +30,20 @@ def arrive(store: Store, study: Study, run_kind: RunKind = "live") -> str:
     return state.participant
 
 
-def ask(store: Store, participant: str, period: int, answer: str = "It may be acne.") -> str:
-    """One question, answered; the job's key."""
+def request(store: Store, participant: str, period: int) -> str:
+    """A request about the photo of the period as it is now."""
+    photo = store.state(participant).exposures[period].photo
+    return json.dumps({"photo": photo, "question": "What is it?"})
+
+
+def ask(
+    store: Store, participant: str, period: int, answer: str = "It may be acne.", label: str | None = "acne vulgaris"
+) -> str:
+    """One question, answered; the job's key. ``label`` None: the assistant cannot tell."""
     key = store.jobs.next_key(participant, period)
-    store.jobs.start(key, participant, period, REQUEST, "What is it?")
+    store.jobs.start(key, participant, period, request(store, participant, period), "What is it?")
     store.jobs.append_events(key, [(1, '{"type": "text_delta", "text": "It"}')])
-    store.jobs.finish(key, answer, json.dumps({"label": "acne vulgaris"}), MANIFEST)
+    store.jobs.finish(key, answer, json.dumps({"label": label}), MANIFEST)
     return key
 
 

@@ -14,7 +14,7 @@ from study_app.study.definition import Study
 from study_app.study.export import EXPORTED, export_zip, safe_cell
 from study_app.study.media import MediaStore
 from study_app.study.store import Store
-from tests.study_app.people import arrive, png, walk_to
+from tests.study_app.people import arrive, ask, png, walk_to
 
 COMMENT = '=HYPERLINK("http://evil","x"),\n"quoted"'
 
@@ -24,6 +24,11 @@ def content(store: Store, media: MediaStore, study: Study) -> zipfile.ZipFile:
     first, second = arrive(store, study), arrive(store, study)
     walk_to(store, media, first, "photo:1")
     store.start_exposure(first, 1, media.keep(first, png()), "-1+1")
+    walk_to(store, media, first, "conversation:2")
+    cannot_tell = store.state(first).exposures[2].photo
+    ask(store, first, 2, "I cannot tell from this photo.", None)
+    store.photos.want_another(first, 2, cannot_tell)
+    store.photos.replace(first, 2, cannot_tell, media.keep(first, png(9)), None)
     walk_to(store, media, first, "comments")
     store.save_answer(first, "comments", COMMENT)
     walk_to(store, media, first, "finished")
@@ -44,17 +49,36 @@ def test_every_view_is_there_with_every_row(content: zipfile.ZipFile, tmp_path: 
         "ratings": 15 + 3,
         "participants": 2,
         "exposures": 5,
+        "photo_exchanges": 1,
         "flow": 2,
         "items": 9,
         "conditions": 3,
         "comments": 1,
-        "conversations": 10,
+        "conversations": 12,
     }
     copy = sqlite3.connect(content.extract("study.db", tmp_path))
     for view, size in sizes.items():
         assert copy.execute(f"SELECT count(*) FROM {view}").fetchone()[0] == size
     assert copy.execute("SELECT count(*) FROM login").fetchone()[0] == 0
     copy.close()
+
+
+def test_an_exchanged_photo_is_told(content: zipfile.ZipFile) -> None:
+    exposures = {(row["participant"], row["period"]): row for row in table(content, "exposures.csv")}
+    assert [row["photos_exchanged"] for row in exposures.values()].count("0") == 4
+    exchanged = exposures["P0001", "2"]
+    (before,) = table(content, "photo_exchanges.csv")
+    assert exchanged["photos_exchanged"] == "1"
+    assert exchanged["diagnosis"] == "acne vulgaris"
+    assert (before["participant"], before["period"], before["condition"]) == ("P0001", "2", exchanged["condition"])
+    assert before["new_photo"] == exchanged["photo"] != before["photo"]
+    said = [(row["photo"], row["text"]) for row in table(content, "conversations.csv") if row["period"] == "2"]
+    assert said[:4] == [
+        (before["photo"], "What is it?"),
+        (before["photo"], "I cannot tell from this photo."),
+        (exchanged["photo"], "What is it?"),
+        (exchanged["photo"], "It may be acne."),
+    ]
 
 
 def test_formulas_are_defused_and_numbers_are_not_touched(content: zipfile.ZipFile) -> None:

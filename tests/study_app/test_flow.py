@@ -19,18 +19,20 @@ NEW = ParticipantState("P0001", "0" * 64, "live", "active", None, None, (), {}, 
 CONSENTED = replace(NEW, consented=True)
 DESCRIBED = replace(CONSENTED, answers=DEMOGRAPHICS, steps_done=frozenset({"demographics"}))
 ALLOCATED = replace(DESCRIBED, sequence=SEQUENCE)
-DONE = Job("k", "P0001", 1, "{}", "done", None, None, "{}", "2026-01-01", "2026-01-01")
+PHOTO, OTHER = "a" * 64, "b" * 64
+DONE = Job("k", "P0001", 1, "{}", PHOTO, "done", None, None, "{}", "2026-01-01", "2026-01-01")
 
 
-def exposed(period: int, finished: bool = True) -> dict[int, Exposure]:
+def exposed(period: int, finished: bool = True, wanted: bool = False) -> dict[int, Exposure]:
     return {
         period: Exposure(
             period,
             SEQUENCE[period - 1],
-            "a" * 64,
+            PHOTO,
             None,
             "2026-01-01",
             "2026-01-01" if finished else None,
+            "2026-01-01" if wanted else None,
             (),
             (DONE,),
         )
@@ -64,6 +66,7 @@ def states(study: Study) -> list[tuple[str, ParticipantState, flow.Step, int]]:
         ("described", DESCRIBED, flow.Allocation(), 3),
         ("allocated", ALLOCATED, flow.Photo(1), 3),
         ("photo chosen", replace(ALLOCATED, exposures=exposed(1, False)), flow.Conversation(1), 4),
+        ("another photo wanted", replace(ALLOCATED, exposures=exposed(1, False, True)), flow.Photo(1), 3),
         ("conversation over", replace(ALLOCATED, exposures=exposed(1)), flow.Rating(1), 5),
         ("first rated", one, flow.Photo(2), 6),
         (
@@ -109,6 +112,30 @@ def test_missing_names_what_is_left_in_order(study: Study) -> None:
 
 def test_the_final_items_name_the_assistant_of_this_participant(study: Study) -> None:
     assert flow.final_items_intro(study, ALLOCATED).endswith("drew pictures on your photo: Assistant 2.")
+
+
+def test_only_what_was_said_about_the_photo_there_is_now_counts() -> None:
+    exposure = exposed(1, finished=False)[1]
+    cannot_tell = replace(DONE, diagnosis='{"label": null}')
+    named = replace(DONE, diagnosis='{"label": "acne"}')
+    about_other = replace(cannot_tell, photo=OTHER)
+    cases: list[tuple[tuple[Job, ...], bool, bool]] = [
+        # jobs, answered, abstained
+        ((), False, False),
+        ((named,), True, False),
+        ((cannot_tell,), True, True),
+        ((cannot_tell, replace(cannot_tell, status="failed", diagnosis=None)), True, True),
+        ((replace(cannot_tell, status="failed", diagnosis=None),), False, False),
+        ((about_other,), False, False),
+        ((about_other, named), True, False),
+        ((about_other, cannot_tell), True, True),
+        ((replace(DONE, photo=OTHER), replace(DONE, status="running")), False, False),
+    ]
+    for jobs, answered, abstained in cases:
+        now = replace(exposure, jobs=jobs)
+        assert (now.answered, now.abstained) == (answered, abstained), jobs
+        assert now.about_photo == tuple(job for job in jobs if job.photo == PHOTO)
+        assert now.earlier_photos == ((OTHER,) if any(job.photo == OTHER for job in jobs) else ())
 
 
 def test_conditions_follow_the_sequence(study: Study) -> None:

@@ -11,7 +11,7 @@ from study_app.study import flow, visit
 from study_app.study.definition import Study
 from study_app.study.media import MediaStore, folder_of
 from study_app.study.store import Refused, Store
-from tests.study_app.people import arrive, ask, png, walk_to
+from tests.study_app.people import arrive, png, request, walk_to
 
 PERSONAL = ("answer", "turn", "job", "job_event", "exposure", "step_done", "media_owner")
 
@@ -89,14 +89,15 @@ def test_after_a_withdrawal_nothing_is_kept_any_more(media: MediaStore, store: S
     participant = arrive(store, study)
     walk_to(store, media, participant, "conversation:1")
     key = store.jobs.next_key(participant, 1)
-    store.jobs.start(key, participant, 1, "{}", "What is it?")
+    asked = request(store, participant, 1)
+    store.jobs.start(key, participant, 1, asked, "What is it?")
     media.withdraw(participant)
     assert not store.jobs.append_events(key, [(1, "{}")])
     assert not store.jobs.finish(key, "Acne.", None, "{}")
     with pytest.raises(Refused, match="withdrew"):
         media.keep(participant, png(5))
     with pytest.raises(Refused):
-        ask(store, participant, 1)
+        store.jobs.start("another key", participant, 1, asked, "What is it?")
     assert files(db) == set()
 
 

@@ -11,8 +11,10 @@ from study_app.study.database import Database
 from study_app.study.definition import Study
 from study_app.study.media import MediaStore
 from study_app.study.migrations import MIGRATIONS, open_database
-from study_app.study.store import CannotOpen, Store
-from tests.study_app.people import arrive, walk_to
+from study_app.study.store import CannotOpen, Refused, Store
+from tests.study_app.people import arrive, png, walk_to
+
+SCHEMA_1 = Path(__file__).parent / "databases" / "schema_1.sql"
 
 NEXT = (*MIGRATIONS, ("ALTER TABLE participant ADD COLUMN language TEXT", "CREATE TABLE site (name TEXT)"))
 BROKEN = (*MIGRATIONS, ("CREATE TABLE site (name TEXT)", "INSERT INTO nowhere VALUES (1)"))
@@ -63,11 +65,65 @@ def test_an_older_schema_is_backed_up_and_brought_up_to_date(filled: Path) -> No
     open_database(Database(filled), NEXT)
     after = counts(filled)
     assert after == {**before, "site": 0}
-    backup = filled.with_name("study.before-v2.db")
+    backup = filled.with_name(f"study.before-v{len(NEXT)}.db")
     assert counts(backup) == before
     open_database(Database(filled), NEXT)  # a second run is a no-op
     assert counts(filled) == after
-    assert sorted(path.name for path in filled.parent.glob("*.db")) == ["study.before-v2.db", "study.db"]
+    assert sorted(path.name for path in filled.parent.glob("*.db")) == [backup.name, "study.db"]
+
+
+@pytest.fixture
+def schema_1(db: Path) -> Path:
+    """A database as the app with schema 1 left it."""
+    conn = sqlite3.connect(db)
+    conn.executescript(SCHEMA_1.read_text())
+    assert conn.execute("PRAGMA user_version").fetchone() == (1,)
+    assert [row[1] for row in conn.execute("PRAGMA table_info(exposure)")][-1] == "finished_at"
+    conn.close()
+    return db
+
+
+def test_a_database_of_schema_1_keeps_every_row_and_value(schema_1: Path) -> None:
+    def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
+        """Rows of the tables and of the views, in the columns that schema 1 has."""
+        conn = sqlite3.connect(path)
+        found: dict[str, list[tuple[object, ...]]] = {}
+        for name, columns in old_columns.items():
+            rows = conn.execute(f"SELECT {', '.join(columns)} FROM {name}").fetchall()
+            found[name] = sorted(rows, key=repr)
+        conn.close()
+        return found
+
+    conn = sqlite3.connect(schema_1)
+    names = [row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")]
+    old_columns = {
+        name: [f'"{row[1]}"' for row in conn.execute(f"PRAGMA table_info({name})")]
+        for name in names
+        if name not in ("sqlite_sequence", "meta")
+    }
+    conn.close()
+    before = content(schema_1)
+    assert len(before["exposure"]) == len(before["exposures"]) == 4
+    Store.open(schema_1).close()
+    assert content(schema_1) == before
+    assert content(schema_1.with_name("study.before-v2.db")) == before
+
+
+def test_in_a_database_of_schema_1_a_photo_can_be_exchanged(schema_1: Path) -> None:
+    store = Store.open(schema_1)
+    media = MediaStore(schema_1.parent / "media", store)
+    done, waiting = store.state("P0001").exposures[1], store.state("P0002").exposures[1]
+    assert (done.another_photo_wanted_at, done.answered, done.abstained) == (None, True, False)
+    assert (waiting.answered, waiting.abstained, waiting.earlier_photos) == (True, True, ())
+    with pytest.raises(Refused, match="not taking part"):
+        store.photos.want_another("P0001", 1, done.photo)
+    store.photos.want_another("P0002", 1, waiting.photo)
+    store.photos.replace("P0002", 1, waiting.photo, media.keep("P0002", png(6)), None)
+    walk_to(store, media, "P0002", "photo:2")
+    with store.database.read() as conn:
+        exchanged = conn.execute("SELECT participant, photos_exchanged FROM exposures ORDER BY 1, period").fetchall()
+    assert [tuple(row) for row in exchanged] == [("P0001", 0)] * 3 + [("P0002", 1)]
+    store.close()
 
 
 def test_a_migration_that_fails_leaves_the_old_schema(filled: Path) -> None:
@@ -81,7 +137,7 @@ def test_a_migration_that_fails_leaves_the_old_schema(filled: Path) -> None:
 def test_a_newer_schema_is_refused_and_untouched(filled: Path) -> None:
     open_database(Database(filled), NEXT)
     before = filled.read_bytes()
-    with pytest.raises(CannotOpen, match="has schema 2, this version knows 1"):
+    with pytest.raises(CannotOpen, match=f"has schema {len(NEXT)}, this version knows {len(MIGRATIONS)}"):
         Store.open(filled)
     assert filled.read_bytes() == before
 

@@ -1,0 +1,71 @@
+"""After "I cannot tell": the offer of another photo, the way back, and what was said before."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from study_app.participant import waiting
+from study_app.participant.layout import not_saved
+from study_app.participant.pictures import show_picture
+from study_app.participant.rounds import rounds
+from study_app.participant.safe_text import show_text
+from study_app.services import Services
+from study_app.study.state import Exposure
+from study_app.study.store import NotSaved, Refused
+from study_app.study.visit import Visit
+
+_SMALL_PX = 160
+
+
+def offer(services: Services, visit: Visit, exposure: Exposure) -> None:
+    """A button back to the photo step; nothing where the assistant could tell."""
+    if not exposure.abstained:
+        return
+    nth = len(exposure.earlier_photos) + 1
+    if not st.button("Choose another photo", icon=":material/replay:", key=f"exchange_{exposure.period}_{nth}"):
+        return
+    try:
+        services.store.photos.want_another(visit.state.participant, exposure.period, exposure.photo)
+    except NotSaved:
+        not_saved()
+        return
+    except Refused:
+        pass  # another tab was faster: show what it did
+    st.rerun()
+
+
+def keep_or_choose(services: Services, visit: Visit, exposure: Exposure) -> None:
+    """On the photo step: the photo there is, and the way back with it."""
+    picture, about = st.columns([2, 3], wrap=False)
+    with picture:
+        show_picture(services, visit.state.participant, exposure.photo, "Your photo so far", captioned=False)
+    with about:
+        name = visit.study.name_in_period(exposure.period)
+        st.markdown(f"**Your photo so far.** {name} could not tell from it.")
+        kept = st.button("Keep this photo", icon=":material/arrow_back:", key=f"keep_{exposure.period}")
+    if not kept:
+        return
+    try:
+        services.store.photos.keep(visit.state.participant, exposure.period, exposure.photo)
+    except NotSaved:
+        not_saved()
+        return
+    except Refused:
+        pass  # another tab chose a photo already: the page follows that one
+    st.rerun()
+
+
+def before(services: Services, visit: Visit, exposure: Exposure) -> None:
+    """Photos given back and what was said about them: to be read again, not to be gone on with."""
+    if not exposure.earlier_photos:
+        return
+    with st.expander("Before you chose another photo"):
+        for photo in exposure.earlier_photos:
+            with st.container(width=_SMALL_PX):
+                show_picture(services, visit.state.participant, photo, "An earlier photo of yours", captioned=False)
+            for r in rounds(services.store.jobs, [job for job in exposure.jobs if job.photo == photo]):
+                with st.chat_message("user", avatar=":material/person:"):
+                    show_text(r.asked.question)
+                if r.answer.text:
+                    with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
+                        show_text(r.answer.text, bold=True)
