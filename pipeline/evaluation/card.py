@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors import safe_open
 
-from pipeline.evaluation.pack import Figure
+from pipeline.evaluation.figures import Figure
 from pipeline.phantom import HELD_OUT, LABELS
 from pipeline.weights import weight_files
+
+FIGURES, CARD, REMARKS = "figures.json", "MODEL_CARD.md", "remarks.md"
 
 HEAD = """# Model card of the embedded pack
 
@@ -22,6 +24,94 @@ Licence: Apache-2.0, like the code that drew the data. No photograph of a person
 them. This file is written by `python -m pipeline evaluate pack`; do not edit it.
 """
 
+TABLE = """| what | value | n | worst group | goal | holds |
+|---|---|---|---|---|---|"""
+
+
+def row(figure: Figure) -> str:
+    """One line of the table."""
+    holds = {True: "yes", False: "**no**", None: ""}[figure.holds]
+    where = " (this machine)" if figure.this_machine else ""
+    cells = (figure.what + where, figure.said, str(figure.n), figure.worst_said, figure.goal, holds)
+    return f"| {' | '.join(cells)} |"
+
+
+def missed(figures: Sequence[Figure]) -> list[str]:
+    """One sentence for each figure that does not reach its goal, worst group included where that is what misses."""
+    sentences = []
+    for figure in figures:
+        if figure.holds is False:
+            worst = f" (worst: {figure.worst_said})" if figure.worst_said else ""
+            sentences.append(f"{figure.what}: {figure.said}{worst}; the goal is {figure.goal}.")
+    return sentences
+
+
+def differences(before: Sequence[Figure], now: Sequence[Figure]) -> list[str]:
+    """What a second run measured differently, in words; seconds and memory of a machine are left out."""
+    first, second = ({f.what: f for f in figures if not f.this_machine} for figures in (before, now))
+    return [
+        f"{what}: {_words(first.get(what))}, now {_words(second.get(what))}"
+        for what in dict.fromkeys((*first, *second))
+        if first.get(what) != second.get(what)
+    ]
+
+
+def _words(figure: Figure | None) -> str:
+    return "not measured" if figure is None else f"{figure.value!r} of {figure.n} {figure.worst_said}".rstrip()
+
+
+def read_figures(pack: Path) -> list[Figure]:
+    """What the last whole evaluation measured. Raises FileNotFoundError before the first."""
+    return [Figure.from_json(row) for row in json.loads((pack / FIGURES).read_text())]
+
+
+def write_figures(pack: Path, figures: Sequence[Figure]) -> None:
+    """``figures.json`` in the pack's folder."""
+    (pack / FIGURES).write_text(json.dumps([f.as_json() for f in figures], indent=1) + "\n")
+
+
+def write_card(pack: Path) -> Path:
+    """``MODEL_CARD.md`` from the pack's ``figures.json``, weights and logs, and ``remarks.md`` where there is one."""
+    figures = read_figures(pack)
+    sections = (_missed(figures), _table(figures), _remarks(pack), _roles(pack), _training(pack))
+    (pack / CARD).write_text("\n".join([HEAD, *(line for lines in sections for line in lines)]))
+    return pack / CARD
+
+
+def _missed(figures: Sequence[Figure]) -> list[str]:
+    aimed = [f for f in figures if f.holds is not None]
+    sentences = missed(aimed)
+    if not sentences:
+        return ["## What does not hold", "", f"All {len(aimed)} figures with a goal reach it.", ""]
+    counted = f"{len(sentences)} of the {len(aimed)} figures with a goal do not reach it:"
+    return ["## What does not hold", "", counted, "", *(f"- {s}" for s in sentences), ""]
+
+
+def _table(figures: Sequence[Figure]) -> list[str]:
+    how = (
+        "Phantoms of seeds that no training used, balanced over conditions and skin types. A second run gives the same "
+        "numbers, those of this machine excepted."
+    )
+    return ["## Figures on unseen phantoms", "", how, "", TABLE, *map(row, figures), ""]
+
+
+def _remarks(pack: Path) -> list[str]:
+    path = pack / REMARKS
+    return ["## What was tried", "", path.read_text().strip(), ""] if path.exists() else []
+
+
+def _roles(pack: Path) -> list[str]:
+    sizes = {p.name: parameters(p) for p in sorted(pack.iterdir()) if p.is_dir() and weight_files(p)}
+    return [
+        "## Roles",
+        "",
+        "| folder | parameters | size |",
+        "|---|---|---|",
+        *(f"| {name} | {n:.2f} M | {mb:.1f} MB |" for name, (n, mb) in sizes.items()),
+        f"| all | {sum(n for n, _ in sizes.values()):.2f} M | {sum(mb for _, mb in sizes.values()):.1f} MB |",
+        "",
+    ]
+
 
 def parameters(folder: Path) -> tuple[float, float]:
     """(millions of parameters, megabytes) of a role's weights."""
@@ -32,33 +122,19 @@ def parameters(folder: Path) -> tuple[float, float]:
     return total / 1e6, sum(p.stat().st_size for p in weight_files(folder)) / 1e6
 
 
-def row(figure: Figure) -> str:
-    digits = 2 if figure.unit in {"", "s"} else 1
-    return f"| {figure.what} | {figure.value:.{digits}f} {figure.unit} | {figure.n} | {figure.worst} |"
-
-
-def write(pack: Path, figures: list[Figure]) -> None:
-    """``figures.json`` and ``MODEL_CARD.md`` in the pack's folder."""
-    (pack / "figures.json").write_text(json.dumps([dataclasses.asdict(f) for f in figures], indent=1) + "\n")
-    lines = [HEAD, "## Figures on unseen phantoms", "", "| what | value | n | worst group |", "|---|---|---|---|"]
-    lines += [row(f) for f in figures]
-    lines += ["", "## Roles", "", "| folder | parameters | size |", "|---|---|---|"]
-    folders = sorted(p for p in pack.iterdir() if p.is_dir() and weight_files(p))
-    sizes = {p.name: parameters(p) for p in folders}
-    lines += [f"| {name} | {n:.2f} M | {mb:.1f} MB |" for name, (n, mb) in sizes.items()]
-    lines += [f"| all | | {sum(mb for _, mb in sizes.values()):.1f} MB |", "", "## Training", ""]
-    lines += [
+def _training(pack: Path) -> list[str]:
+    return [
+        "## Training",
+        "",
         "One part: `python -m pipeline train PART`; all: `make pack`. Seeds, settings: `pipeline/training/recipes`.",
         "",
-    ]
-    lines += ["| part | steps | last loss | minutes, about |", "|---|---|---|---|"]
-    lines += [_training_row(path) for path in sorted((pack / "logs").glob("*.jsonl"))]
-    lines += [
+        "| part | steps | last loss | minutes, about |",
+        "|---|---|---|---|",
+        *(_training_row(path) for path in sorted((pack / "logs").glob("*.jsonl"))),
         "",
         f"Conditions: {', '.join(LABELS)}. Kept out of all base training, known to its LoRA only: {HELD_OUT}.",
         "",
     ]
-    (pack / "MODEL_CARD.md").write_text("\n".join(lines))
 
 
 def _training_row(log: Path) -> str:

@@ -2,38 +2,94 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Measure the embedded models on phantoms no training used.")
+from pipeline.evaluation.card import TABLE, differences, read_figures, row, write_card, write_figures
+from pipeline.evaluation.figures import Figure
+from pipeline.evaluation.running import PARTS, Measured, Plan, run
+from pipeline.evaluation.timing import NothingToTime
+from pipeline.profile import ProfileError, load_profile
 
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Measure the embedded models on phantoms no training used.",
+    pretty_exceptions_enable=False,
+)
 
-@app.callback()
-def main() -> None:
-    """Keeps `pack` a subcommand."""
+ProfileOption = Annotated[str, typer.Option(help="Models: a profile's name or file.")]
 
 
 @app.command()
 def pack(
-    n: Annotated[int, typer.Option("-n", help="Unseen phantoms.")] = 200,
-    profile: Annotated[str, typer.Option(help="Profile to measure.")] = "phantom",
-    write: Annotated[bool, typer.Option(help="Write figures.json and MODEL_CARD.md into the pack.")] = True,
+    n: Annotated[int, typer.Option("-n", min=1, help="Unseen phantoms.")] = 600,
+    drawn: Annotated[int, typer.Option(min=1, help="Of these, the first so many are drawn on.")] = 96,
+    parts: Annotated[
+        str, typer.Option(help=f"Only these, with commas between; the card is not written then: {', '.join(PARTS)}.")
+    ] = "",
+    photos: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Real photographs, to be abstained on.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on it.")] = 2,
+    again: Annotated[
+        bool, typer.Option("--again", help="Compare with figures.json, not write it; exit code 1 when they differ.")
+    ] = False,
+    profile: ProfileOption = "phantom",
 ) -> None:
-    """Print the model card's table; the same n gives the same figures (but for seconds)."""
-    import tempfile
+    """Print the model card's table, and write it into the pack as figures.json and MODEL_CARD.md."""
+    chosen = [part.strip() for part in parts.split(",") if part.strip()] or list(PARTS)
+    if unknown := [part for part in chosen if part not in PARTS]:
+        raise typer.BadParameter(f"{', '.join(unknown)}: parts are {', '.join(PARTS)}", param_hint="--parts")
+    try:
+        root = load_profile(profile).root
+        figures = run(Plan(profile, n, drawn, photos), chosen, jobs, _report)
+    except (ProfileError, NothingToTime, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo("\n".join((TABLE, *map(row, figures))))
+    if again:
+        _compare(root, figures, whole=not parts)
+    elif not parts:
+        write_figures(root, figures)
+        typer.echo(f"written: {write_card(root)}")
 
-    from pipeline.evaluation.card import row
-    from pipeline.evaluation.card import write as write_card
-    from pipeline.evaluation.pack import evaluate
-    from pipeline.images import DiskImages
-    from pipeline.loading import load_skingen
-    from pipeline.profile import load_profile
 
-    loaded = load_profile(profile)
-    with tempfile.TemporaryDirectory() as folder:
-        skingen = load_skingen(loaded, DiskImages(folder))
-        figures = evaluate(skingen, n, lambda figure: typer.echo(row(figure)))
-    if write:
-        write_card(loaded.root, figures)
-        typer.echo(f"written: {loaded.root / 'MODEL_CARD.md'}")
+def _report(measured: Measured) -> None:
+    """A part's figures as soon as it is done; the whole table comes at the end, on stdout."""
+    typer.echo(f"{measured.part}: done in {measured.seconds:.0f} s", err=True)
+    for figure in measured.figures:
+        typer.echo(row(figure), err=True)
+
+
+def _compare(root: Path, figures: list[Figure], whole: bool) -> None:
+    measured = {figure.what for figure in figures}
+    before = [figure for figure in read_figures(root) if whole or figure.what in measured]
+    changes = differences(before, figures)
+    typer.echo("\n".join(changes) if changes else "The same numbers as before.")
+    raise typer.Exit(1 if changes else 0)
+
+
+@app.command()
+def card(profile: ProfileOption = "phantom") -> None:
+    """Write MODEL_CARD.md again from the pack's figures.json, its logs and its remarks.md."""
+    typer.echo(f"written: {write_card(load_profile(profile).root)}")
+
+
+@app.command()
+def sheet(
+    out: Annotated[Path, typer.Option(help="Where to write the picture.")] = Path("docs/explanations.jpg"),
+    profile: ProfileOption = "phantom",
+) -> None:
+    """Explain eight unseen phantoms and put photo, mask, words and pictures on one sheet."""
+    from pipeline.explaining import MemoryImages
+    from pipeline.loading import load_explainers
+
+    images = MemoryImages()
+    explainer = load_explainers(load_profile(profile), images)["generated"]
+    from pipeline.evaluation.sheet import explanations  # after loading, which imports torch as it must be
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    explanations(explainer, images).save(out, quality=88)
+    typer.echo(f"written: {out}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from PIL import Image
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from pipeline.phantom import LABELS, SKIN_TYPES, Phantom, draw
 from pipeline.training.data import SEEDS
@@ -44,7 +44,13 @@ def skin_types(test: Iterable[Phantom]) -> list[str]:
 
 
 def shown(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
-    """``items``, counted in one line on stderr while they are worked through."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(items, total=total, description=what)
+    """``items``, counted on stderr at every fifth of the way: plain lines, since two parts may run side by side.
+
+    total: how many there are, where ``items`` has no length
+    """
+    n = len(items) if isinstance(items, Sized) else total
+    began = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        if n and (done == n or done * 5 // n != (done - 1) * 5 // n):
+            print(f"{what}: {done}/{n}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
