@@ -57,7 +57,7 @@ class Judge:
     def look(self, images: Sequence[Image.Image]) -> list[Verdict]:
         """One verdict for each picture (RGB, any size), in order."""
         verdicts: list[Verdict] = []
-        for batch in _batches(images):
+        for batch in batches(images, SIDE):
             logits = self.model(pixel_values=batch).logits
             probabilities, best = F.softmax(logits[:, : len(self.conditions)], dim=1).max(1)
             skin_types = logits[:, len(self.conditions) :].argmax(1) + 1
@@ -67,11 +67,11 @@ class Judge:
         return verdicts
 
 
-def _batches(images: Sequence[Image.Image], size: int = 64) -> Iterator[Tensor]:
-    """(B, 3, SIDE, SIDE), -1 to 1."""
+def batches(images: Sequence[Image.Image], side: int, size: int = 64) -> Iterator[Tensor]:
+    """Pictures of any size -> (B, 3, side, side), -1 to 1, at most ``size`` in a batch."""
     for start in range(0, len(images), size):
         small = [
-            np.asarray(i.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-            for i in images[start : start + size]
+            np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
+            for image in images[start : start + size]
         ]
         yield torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float() / 127.5 - 1
