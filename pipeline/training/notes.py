@@ -151,9 +151,9 @@ def _next(
         return DIAGNOSIS_PROMPT, answer("diagnose", facts, about)
     if not before and draw < 0.6:
         return _exchange(rng, "diagnose", facts, knowledge)
-    if before and draw < 0.08:
+    if before and draw < 0.12:
         return rng.choice(before)
-    if len(before) == 1 and draw < 0.2:
+    if len(before) == 1 and draw < 0.24:
         return LOOKALIKES_PROMPT, answer("lookalikes", facts, about)
     kind = rng.choices(_KINDS, [_WEIGHTS.get(kind, 1.0) for kind in _KINDS])[0]
     return _exchange(rng, kind, facts, knowledge)
