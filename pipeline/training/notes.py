@@ -45,7 +45,7 @@ class Facts:
         return join(list(self.phrases))
 
 
-def _corpus(kind: str, patterns: tuple[str, ...], draws: int = 150) -> tuple[str, ...]:
+def _corpus(kind: str, patterns: tuple[str, ...], draws: int = 250) -> tuple[str, ...]:
     rng = random.Random(kind)
     return tuple(expand(rng.choice(patterns), rng) for _ in range(draws))
 

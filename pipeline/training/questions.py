@@ -29,7 +29,7 @@ def sections(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 _SECTIONS = sections(WORDINGS / "skin.txt")
-IT, OPENERS, ASIDES, TAILS = (_SECTIONS[part] for part in ("it", "openers", "asides", "tails"))
+IT, ASK, OPENERS, ASIDES, TAILS = (_SECTIONS[part] for part in ("it", "ask", "openers", "asides", "tails"))
 KINDS = (
     "diagnose", "lookalikes", "describe", "features", "why", "why not", "cause", "advice", "danger", "doubt",
 )  # fmt: skip
@@ -40,7 +40,8 @@ GRAMMAR["lookalikes"] += (LOOKALIKES_PROMPT,) * 3
 
 
 def expand(pattern: str, rng: random.Random) -> str:
-    """One draw from ``pattern``: every bracket replaced by one of its alternatives, `{it}` by one of `IT`."""
+    """One draw from ``pattern``: a bracket becomes one of its alternatives, `{it}` and `{ask}` one of theirs."""
+    pattern = pattern.replace("{ask}", rng.choice(ASK))
     while "[" in pattern:
         pattern = _INNERMOST.sub(lambda found: rng.choice(found[1].split("|")), pattern)
     while "{it}" in pattern:

@@ -18,7 +18,7 @@ from pipeline.profile import load_knowledge
 from pipeline.skingen import SkinGEN
 from pipeline.training.notes import OFF_TOPIC, QUESTIONS, Facts, answer, dialogue, question
 from pipeline.training.offtopic import off_topic
-from pipeline.training.questions import GRAMMAR, IT
+from pipeline.training.questions import ASK, GRAMMAR, IT
 from pipeline.types import DIAGNOSIS_PROMPT, LOOKALIKES_PROMPT, Turn
 from pipeline.wording import PHRASES
 
@@ -34,7 +34,7 @@ def squashed(text: str) -> str:
 
 def everything(pattern: str) -> re.Pattern[str]:
     """Matches all that a pattern of the grammar can say, squashed."""
-    pattern = pattern.replace("{it}", f"[{'|'.join(IT)}]")
+    pattern = pattern.replace("{it}", f"[{'|'.join(IT)}]").replace("{ask}", f"[{'|'.join(ASK)}]")
     open_close = str.maketrans({"[": "(?:", "]": ")"})
     return re.compile(re.sub(r"[^\w\[\]|]|_", "", pattern.lower()).translate(open_close))
 
