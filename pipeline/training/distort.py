@@ -85,6 +85,12 @@ def lit(x: Tensor, generator: torch.Generator) -> Tensor:
     return (x + 1) * _uniform(x, 0.95, 1.05, generator) - 1 + _uniform(x, -0.03, 0.03, generator)
 
 
+def jittered(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Exposure, contrast and colour changed so much that skin tone no longer tells which photo it is."""
+    gain = _uniform(x, 0.6, 1.4, generator) * (0.85 + 0.3 * torch.rand(len(x), 3, 1, 1, generator=generator))
+    return (x * gain + _uniform(x, -0.3, 0.3, generator)).clamp(-1, 1)
+
+
 def saved(x: Tensor, generator: torch.Generator) -> Tensor:
     """Saved as JPEG, quality 40 to 95, and read again."""
     out = []
