@@ -18,11 +18,20 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pipeline.evaluation.figures import Figure
 
+if TYPE_CHECKING:
+    from pipeline.profile import Profile
+    from pipeline.types import Explainer, ImageStore
+
 ANSWERS = 8
 """Answers with four pictures that are timed, after one that is not."""
+LARGE = 20_000
+"""Cases of the large library."""
 PICTURES = 4
 TRIES = 60
 SEED_OFFSET = 800_000
@@ -43,6 +52,8 @@ class Taken:
     """Seconds from the question to the fourth picture"""
     peak_gb: float
     """Most memory resident at any time, 10^9 bytes"""
+    searched: list[float]
+    """Seconds of searches over a large case library, made after the memory was read"""
 
 
 class NothingToTime(RuntimeError):
@@ -59,6 +70,8 @@ def timing(profile: str, root: Path) -> Iterator[Figure]:
     ):
         value, slowest = statistics.median(seconds), max(seconds)
         yield Figure(what, value, len(seconds), "s", "slowest", slowest, at_most=goal, this_machine=True)
+    search, ms = f"one search over {LARGE:,} cases, 95th percentile", 1000 * float(np.percentile(taken.searched, 95))
+    yield Figure(search, ms, len(taken.searched), "ms", at_most=30, this_machine=True)
     yield Figure("all models loaded, from the start of the process", taken.loaded, 1, "s", at_most=6, this_machine=True)
     yield Figure("peak memory of the model process", taken.peak_gb, 1, "GB", at_most=1.2, this_machine=True)
     yield Figure("pack size, all files", megabytes(root), len(_files(root)), "MB", at_most=40)
@@ -91,6 +104,16 @@ def measured(profile: str, began: float) -> Taken:
     images = MemoryImages()
     explainer = load_explainers(load_profile(profile), images)["generated"]
     loaded = time.monotonic() - began
+    rows = _answered(explainer, images)
+    first, drawn, total = ([row[stage] for row in rows] for stage in ("first_words", "images", "total"))
+    peak = peak_memory()
+    from pipeline.evaluation.retrieving import search_seconds
+
+    return Taken(loaded, first, drawn, total, peak, search_seconds(_width(load_profile(profile))))
+
+
+def _answered(explainer: Explainer, images: ImageStore) -> list[dict[str, float]]:
+    """Seconds by stage of `ANSWERS` answers with four pictures; one before them warms up. Raises NothingToTime."""
     from pipeline.evaluation.unseen import PHOTO, cell, photo
     from pipeline.explaining import collect
     from pipeline.phantom import draw
@@ -109,8 +132,14 @@ def measured(profile: str, began: float) -> Taken:
             break
     if len(rows) < 2:
         raise NothingToTime(f"none or one of {TRIES} phantoms led to {PICTURES} pictures; train the pack first")
-    first, drawn, total = ([row[stage] for row in rows[1:]] for stage in ("first_words", "images", "total"))
-    return Taken(loaded, first, drawn, total, peak_memory())
+    return rows[1:]
+
+
+def _width(profile: Profile) -> int:
+    """Of the case library's vectors."""
+    from pipeline.retrieve import CaseLibrary
+
+    return int(CaseLibrary(profile.folder("cases")).image_vectors.shape[1])
 
 
 def peak_memory() -> float:

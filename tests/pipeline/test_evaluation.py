@@ -259,10 +259,8 @@ def test_precision_is_the_share_of_hits_with_the_true_label(tmp_path: Path) -> N
         library=library,
         clip=SimpleNamespace(images=lambda i: library.image_vectors[3:4], texts=lambda t: library.text_vectors[3:4]),
     )
-    precision, search = retrieving(skingen, [draw(ONE, 64, own, 1)], lambda p: "skin")
+    (precision,) = retrieving(skingen, [draw(ONE, 64, own, 1)], lambda p: "skin")
     assert precision.value == rows.count(own) / 4 > 0
-    assert search.this_machine
-    assert search.value > 0
 
 
 # Card ----------------------------------------------------------------------------------------------
