@@ -5,10 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
 from pipeline.types import AdapterPlan, Case
+
+
+class AdapterSet(NamedTuple):
+    """What the generator wears for one batch; it is the same for all pictures of the batch."""
+
+    lora: str | None
+    lora_weight: float
+    ip_adapter_scale: float
+    """Of the orders with a reference; an order whose plan says 0 gets nothing of it."""
+
+
+def drawn_together(plans: Sequence[AdapterPlan]) -> dict[AdapterSet, tuple[int, ...]]:
+    """Which plans can be one batch: adapter set -> places in ``plans``.
+
+    A LoRA changes the weights for the whole batch. The IP-Adapter's scale is also one for the whole batch, but 0 is
+    possible beside any other, so a plan without a reference joins the first batch of the same LoRA.
+    """
+    sets: dict[AdapterSet, list[int]] = {}
+    for i, plan in enumerate(plans):
+        if plan.ip_adapter_scale:
+            sets.setdefault(AdapterSet(plan.lora, plan.lora_weight, plan.ip_adapter_scale), []).append(i)
+    for i, plan in enumerate(plans):
+        if not plan.ip_adapter_scale:
+            alone = AdapterSet(plan.lora, plan.lora_weight, 0.0)
+            sets.setdefault(next((s for s in sets if s[:2] == alone[:2]), alone), []).append(i)
+    return {worn: tuple(sorted(places)) for worn, places in sets.items()}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Dermatology image generation (paper, section 4.4): look-alikes drawn on the user's own photo.
 
 Stable Diffusion inpaints a square around the affected area with LoRA and IP-Adapter as planned; the result is
-laid back into the photo with a soft seam inside the area, so that outside it not one pixel changes.
+laid back into the photo (`frame.py`). Orders that can share an adapter set are one call of the pipeline; what does
+not change between pictures or answers (the photo's latents, prompts, fused LoRA weights) is computed once.
 """
 
 from __future__ import annotations
@@ -9,23 +10,29 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from diffusers import StableDiffusionInpaintPipeline
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.ndimage import distance_transform_edt, gaussian_filter
 from torch import Tensor
 
-from pipeline.adapt import AdapterManager
+from pipeline.adapt import AdapterManager, AdapterSet, drawn_together
+from pipeline.frame import Area, Frame, cut_out, frame_around, lay_in
+from pipeline.fuse import FusedLoras
+from pipeline.schedule import GUIDED_VALUES, Precision, Schedule, precision_of, unguided
 from pipeline.types import AdapterPlan
 
-Area = NDArray[np.bool_]
-Pixels = NDArray[np.float32]
+PREVIEW_EVERY = 3
+PROMPTS_KEPT = 256
 
 
 class DrawingFailed(RuntimeError):
@@ -54,12 +61,13 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Frame:
-    """The square of the photo that is redrawn, and where in it."""
+class Canvas:
+    """The photo as the diffusion model sees it, the same for every picture of an answer."""
 
-    box: tuple[int, int, int, int]
-    area: Area
-    """(H, W) of the whole photo: what may change"""
+    square: Image.Image
+    area: Image.Image
+    kept: DiagonalGaussianDistribution
+    """What the VAE sees in the square without its area: a distribution over latents (1, 4, h, w)"""
 
 
 def seed_of(seed: int, label: str) -> int:
@@ -67,84 +75,29 @@ def seed_of(seed: int, label: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{label}".encode()).digest()[:6], "big")
 
 
-def frame_around(mask: Area, margin: float = 0.08, context: float = 1.5, least: float = 0.4) -> Frame:
-    """Area to redraw (the mask and a margin) and the square around it with its surroundings.
-
-    Lesions that lie close together become one area, so that a single large one can be drawn in place of many small.
-    margin: dilation as a share of the affected area's extent; context: side of the square over that extent; least:
-    smallest side as a share of the photo's shorter side. Raises ValueError for an empty mask.
-    """
-    if not mask.any():
-        raise ValueError("the mask is empty: there is no area to draw on")
-    height, width = mask.shape
-    rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    extent = max(rows[-1] - rows[0], cols[-1] - cols[0]) + 1
-    reach = max(3.0, float(extent) * margin)
-    soft = gaussian_filter((distance_transform_edt(~_joined(mask, 2 * reach)) <= reach).astype(np.float32), reach / 2)
-    area = (soft > 0.35) | mask
-    side = int(max(extent * context, least * min(height, width)))
-    if side >= min(height, width):
-        return Frame((0, 0, width, height), area)
-    x0 = int(np.clip((cols[0] + cols[-1]) // 2 - side // 2, 0, width - side))
-    y0 = int(np.clip((rows[0] + rows[-1]) // 2 - side // 2, 0, height - side))
-    return Frame((x0, y0, x0 + side, y0 + side), area)
-
-
-def _joined(mask: Area, gap: float) -> Area:
-    """Morphological closing with a disc of radius ``gap`` pixels."""
-    rim = int(gap) + 1
-    near = distance_transform_edt(~np.pad(mask, rim)) <= gap
-    closed: Area = (distance_transform_edt(near) > gap)[rim:-rim, rim:-rim]
-    return closed | mask
-
-
-def lay_in(photo: Image.Image, drawn: Image.Image, frame: Frame, feather: float = 0.03) -> Image.Image:
-    """``drawn`` scaled into the frame, blended over ``feather`` of its side; outside the area the photo stays."""
-    x0, y0, x1, y1 = frame.box
-    out = np.asarray(photo, dtype=np.float32).copy()
-    original = out[y0:y1, x0:x1].copy()
-    piece = np.asarray(drawn.resize((x1 - x0, y1 - y0), Image.Resampling.LANCZOS), dtype=np.float32)
-    piece = _tone_matched(piece, original, frame.area[y0:y1, x0:x1])
-    inside = distance_transform_edt(np.pad(frame.area, 1, mode="edge"))[1:-1, 1:-1]
-    alpha = np.clip(inside / max(1.0, feather * (x1 - x0)), 0, 1)[y0:y1, x0:x1, None].astype(np.float32)
-    out[y0:y1, x0:x1] = original * (1 - alpha) + piece * alpha
-    return Image.fromarray(np.asarray(np.clip(out, 0, 255) + 0.5, dtype=np.uint8))
-
-
-def _tone_matched(piece: Pixels, original: Pixels, area: Area, most: float = 12.0) -> Pixels:
-    """``piece`` shifted by how it differs from the photo around the area, smoothly, by ``most`` of 255 levels at most.
-
-    What lies outside the area is the same skin in both; where the two differ there, the VAE has shifted its tone, and
-    the same shift would show as a seam.
-    """
-    around = (~area).astype(np.float32)
-    if float(around.mean()) < 0.02:
-        return piece
-    reach = 0.1 * max(piece.shape[:2])
-    gap = (original - piece) * around[..., None]
-    overall = gap.sum((0, 1)) / around.sum()
-    near = gaussian_filter(around, reach)[..., None]
-    # deep inside the area nothing around it is near: there the overall shift counts
-    shift = (gaussian_filter(gap, (reach, reach, 0)) + 0.01 * overall) / (near + 0.01)
-    return np.asarray(piece + np.clip(shift, -most, most), dtype=np.float32)
-
-
 class Generator:
-    """Stable Diffusion inpainting with its adapters. One call at a time."""
+    """Stable Diffusion inpainting with its adapters. One call at a time.
+
+    The same orders give the same pictures, bit for bit, on the same machine with the same number of threads; in
+    bfloat16 they differ from float32 by less than 0.1 of 255 levels (measured on the embedded pack). Drawn
+    beside other orders, a picture may differ by rounding: matrix products of another size add up in another order.
+    """
 
     def __init__(
         self,
         pipe: StableDiffusionInpaintPipeline,
         adapters: AdapterManager,
         size: int,
-        steps: int,
-        guidance: float,
+        schedule: Schedule,
+        precision: Precision = "float32",
     ) -> None:
         self.pipe, self.adapters = pipe, adapters
-        self.size, self.steps, self.guidance = size, steps, guidance
+        self.size, self.schedule, self.precision = size, schedule, precision
+        self._loras = FusedLoras(pipe)
+        self._prompts: OrderedDict[tuple[str | None, float, str], Tensor] = OrderedDict()
 
     @classmethod
-    def load(cls, folder: Any, adapters: AdapterManager, settings: dict[str, Any]) -> Generator:
+    def load(cls, folder: Path, adapters: AdapterManager, settings: dict[str, Any]) -> Generator:
         """Pipeline, every LoRA and the IP-Adapter, from local files only."""
         pipe = StableDiffusionInpaintPipeline.from_pretrained(
             folder, dtype=torch.float32, safety_checker=None, feature_extractor=None, image_encoder=None,
@@ -154,14 +107,13 @@ class Generator:
             pipe.load_lora_weights(
                 adapters.folder, weight_name=lora.file, adapter_name=lora.name, local_files_only=True
             )
-        if adapters.loras:
-            pipe.disable_lora()
         pipe.load_ip_adapter(
             str(adapters.folder), subfolder="", weight_name=adapters.ip_adapter, image_encoder_folder=None,
             local_files_only=True,
         )  # fmt: skip
         pipe.set_progress_bar_config(disable=True)
-        return cls(pipe, adapters, int(settings["image_size"]), int(settings["steps"]), float(settings["guidance"]))
+        precision = precision_of(settings.get("precision", "auto"))
+        return cls(pipe, adapters, int(settings["image_size"]), Schedule.of(settings), precision)
 
     @property
     def scheduler_name(self) -> str:
@@ -170,33 +122,39 @@ class Generator:
     def draw(self, photo: Image.Image, mask: Area, orders: Sequence[Order]) -> Iterator[Progress | list[Image.Image]]:
         """Progress after every step, then the finished pictures in the order of ``orders``.
 
-        Orders that share an adapter set are drawn in one batch. Closing the iterator cancels at the next step.
+        Orders that can share an adapter set are drawn in one batch. Closing the iterator cancels at the next step.
         Raises DrawingFailed rather than showing something that is not a picture.
         """
         frame = frame_around(mask)
-        groups: dict[tuple[str | None, float, float], list[int]] = {}
-        for i, order in enumerate(orders):
-            plan = order.plan
-            groups.setdefault((plan.lora, plan.lora_weight, plan.ip_adapter_scale), []).append(i)
-        total, done = self.steps * len(groups), 0
+        canvas = self._canvas(photo, frame)
+        groups = drawn_together([order.plan for order in orders])
+        steps = self.schedule.steps
+        total, done = steps * len(groups), 0
         pictures = [photo] * len(orders)  # what is not drawn yet is previewed as the photo it will be drawn on
-        for places in groups.values():
-            for news in self._batch(photo, frame, [orders[i] for i in places]):
+        for adapters, places in groups.items():
+            for news in self._batch(canvas, adapters, [orders[i] for i in places]):
                 small = news.previews if isinstance(news, Progress) else news
                 for i, piece in zip(places, small, strict=False):
                     pictures[i] = lay_in(photo, piece, frame)
                 if isinstance(news, Progress):
                     yield Progress(done + news.step, total, tuple(pictures) if news.previews else ())
-            done += self.steps
+            done += steps
         yield pictures
 
+    @torch.inference_mode()
+    def _canvas(self, photo: Image.Image, frame: Frame) -> Canvas:
+        """Encode the photo without its area: once, since only the draw from the posterior differs by picture."""
+        square, area = cut_out(photo, frame, self.size)
+        kept = self.pipe.image_processor.preprocess(square) * (self.pipe.mask_processor.preprocess(area) < 0.5)
+        return Canvas(square, area, self.pipe.vae.encode(kept).latent_dist)
+
     def _batch(
-        self, photo: Image.Image, frame: Frame, orders: Sequence[Order]
+        self, canvas: Canvas, adapters: AdapterSet, orders: Sequence[Order]
     ) -> Iterator[Progress | list[Image.Image]]:
         """One call of the pipeline on a thread, its steps as a stream."""
         news: queue.Queue[Progress | list[Image.Image] | BaseException] = queue.Queue()
         cancelled = threading.Event()
-        work = threading.Thread(target=self._call, args=(photo, frame, orders, news, cancelled), daemon=True)
+        work = threading.Thread(target=self._call, args=(canvas, adapters, orders, news, cancelled), daemon=True)
         work.start()
         try:
             while True:
@@ -211,65 +169,115 @@ class Generator:
             work.join()
 
     def _call(
-        self, photo: Image.Image, frame: Frame, orders: Sequence[Order], news: Any, cancelled: threading.Event
+        self, canvas: Canvas, adapters: AdapterSet, orders: Sequence[Order], news: Any, cancelled: threading.Event
     ) -> None:
+        steps, guided = self.schedule.steps, self.schedule.guided
+
         def after_step(pipe: Any, step: int, _time: Any, values: dict[str, Tensor]) -> dict[str, Tensor]:
             if cancelled.is_set():
                 pipe._interrupt = True
-            shown = step % 3 == 2 and step + 1 < self.steps
-            news.put(Progress(step + 1, self.steps, self._decode(values["latents"]) if shown else ()))
-            return values
+            shown = step % PREVIEW_EVERY == PREVIEW_EVERY - 1 and step + 1 < steps
+            previews = self._previews(values["latents"]) if shown else ()
+            news.put(Progress(step + 1, steps, previews))
+            return unguided(pipe, values) if step + 1 == guided < steps else values
 
         try:
-            self._wear(orders[0].plan)
-            square = (self.size, self.size)
-            small = photo.crop(frame.box).resize(square, Image.Resampling.LANCZOS)
-            area = (
-                Image.fromarray(frame.area.astype(np.uint8) * 255)
-                .crop(frame.box)
-                .resize(square, Image.Resampling.BILINEAR)
-            )
-            area = area.point(lambda v: 255 if v >= 128 else 0)
-            n = len(orders)
-            with torch.inference_mode():
-                out = self.pipe(
-                    prompt=[o.prompt for o in orders], image=[small] * n, mask_image=[area] * n, height=self.size,
-                    width=self.size, num_inference_steps=self.steps, guidance_scale=self.guidance, strength=1.0,
-                    generator=[torch.Generator().manual_seed(o.seed) for o in orders],
-                    ip_adapter_image_embeds=[self._references(orders)], output_type="np",
-                    callback_on_step_end=after_step,
-                ).images  # fmt: skip
+            with torch.inference_mode(), self._wearing(adapters, orders):
+                words, drawn = self._words(adapters, orders, guided > 0), self._drawn_from_seeds(canvas, orders)
+                with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
+                    out = self.pipe(
+                        **words, **drawn, image=canvas.square, mask_image=canvas.area, height=self.size,
+                        width=self.size, num_inference_steps=steps, strength=1.0,
+                        guidance_scale=self.schedule.guidance if guided else 1.0,
+                        ip_adapter_image_embeds=[self._references(orders)], output_type="np",
+                        callback_on_step_end=after_step, callback_on_step_end_tensor_inputs=list(GUIDED_VALUES),
+                    ).images  # fmt: skip
             news.put(
                 [] if cancelled.is_set() else [self._checked(o.label, x) for o, x in zip(orders, out, strict=True)]
             )
         except BaseException as error:  # handed to the reader, which raises it
             news.put(error)
 
-    def _wear(self, plan: AdapterPlan) -> None:
-        """Switch the adapter set; it is global to the pipeline."""
-        self.pipe.set_ip_adapter_scale(plan.ip_adapter_scale)
-        if plan.lora is None:
-            if self.adapters.loras:
-                self.pipe.disable_lora()
-        else:
-            self.pipe.enable_lora()
-            self.pipe.set_adapters([plan.lora], [plan.lora_weight])
+    @contextmanager
+    def _wearing(self, adapters: AdapterSet, orders: Sequence[Order]) -> Iterator[None]:
+        """The adapter set in place. In a batch with references, an order without one gets none of the IP-Adapter.
+
+        Its image tokens are zero: their keys and values are then zero as well (these layers have no bias), so that
+        what the IP-Adapter adds is exactly zero, as with scale 0.
+        """
+        self._loras.wear(adapters.lora, adapters.lora_weight)
+        self.pipe.set_ip_adapter_scale(adapters.ip_adapter_scale)
+        n = len(orders)
+        has = torch.tensor([float(o.plan.ip_adapter_scale != 0) for o in orders]).view(n, 1, 1, 1)
+        references = self._references(orders)
+
+        def each_its_own(_module: Any, _args: Any) -> tuple[list[Tensor]]:
+            # diffusers repeats the whole list for every picture, and so would give each picture all references
+            return ([references if self.pipe.do_classifier_free_guidance else references[n:]],)
+
+        def only_where_planned(_module: Any, _args: Any, tokens: list[Tensor]) -> list[Tensor]:
+            return [t * has.repeat(len(t) // n, 1, 1, 1) for t in tokens]
+
+        def in_float32(_module: Any, _args: Any, predicted: tuple[Tensor]) -> tuple[Tensor]:
+            return (predicted[0].float(),)  # so that the scheduler adds up its steps without rounding to bfloat16
+
+        unet = self.pipe.unet
+        hooks = [unet.encoder_hid_proj.register_forward_pre_hook(each_its_own)]
+        hooks.append(unet.encoder_hid_proj.register_forward_hook(only_where_planned))
+        hooks.append(unet.register_forward_hook(in_float32))
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _drawn_from_seeds(self, canvas: Canvas, orders: Sequence[Order]) -> dict[str, Any]:
+        """Noise and the masked photo, (n, 4, h, w) each, in the order in which the pipeline would draw them."""
+        seeds = [torch.Generator().manual_seed(o.seed) for o in orders]
+        noise = [torch.randn(canvas.kept.mean.shape, generator=seed) for seed in seeds]
+        kept = [canvas.kept.sample(seed) for seed in seeds]
+        scale = self.pipe.vae.config.scaling_factor
+        return {"latents": torch.cat(noise), "masked_image_latents": torch.cat(kept) * scale, "generator": seeds}
+
+    def _words(self, adapters: AdapterSet, orders: Sequence[Order], guided: bool) -> dict[str, Tensor]:
+        """Embeddings of the prompts and, for guidance, of no prompt: (n, tokens, dim) each."""
+        words = {"prompt_embeds": torch.cat([self._prompt(adapters, o.prompt) for o in orders])}
+        if guided:
+            words["negative_prompt_embeds"] = self._prompt(adapters, "").expand_as(words["prompt_embeds"])
+        return words
+
+    def _prompt(self, adapters: AdapterSet, text: str) -> Tensor:
+        """(1, tokens, dim), remembered; a LoRA may change the text encoder too, so it is part of the key."""
+        key = (adapters.lora, adapters.lora_weight, text)
+        if key not in self._prompts:
+            embedding, _ = self.pipe.encode_prompt(text, torch.device("cpu"), 1, do_classifier_free_guidance=False)
+            self._prompts[key] = embedding
+        self._prompts.move_to_end(key)
+        while len(self._prompts) > PROMPTS_KEPT:
+            self._prompts.popitem(last=False)
+        return self._prompts[key]
 
     def _references(self, orders: Sequence[Order]) -> Tensor:
         """(2n, 1, dim): nothing for the unguided half, then each order's reference."""
-        width = next((o.reference.shape[-1] for o in orders if o.reference is not None), self._ip_width())
-        positive = [torch.zeros(1, width) if o.reference is None else o.reference for o in orders]
-        stacked = torch.stack(positive)
-        return torch.cat([torch.zeros_like(stacked), stacked]) if self.guidance > 1 else stacked
+        width = self._ip_width()
+        stacked = torch.stack([torch.zeros(1, width) if o.reference is None else o.reference for o in orders])
+        return torch.cat([torch.zeros_like(stacked), stacked])
 
     def _ip_width(self) -> int:
         return int(self.pipe.unet.encoder_hid_proj.image_projection_layers[0].image_embeds.in_features)
 
-    def _decode(self, latents: Tensor) -> tuple[Image.Image, ...]:
-        with torch.inference_mode():
-            x = self.pipe.vae.decode(latents / self.pipe.vae.config.scaling_factor).sample
-        arrays = (x.clamp(-1, 1).permute(0, 2, 3, 1).numpy() + 1) * 127.5
-        return tuple(Image.fromarray(a.astype(np.uint8)) for a in arrays)
+    def _previews(self, latents: Tensor) -> tuple[Image.Image, ...]:
+        """What the latents (n, 4, h, w) are becoming, at half the size for a quarter of the cost.
+
+        DPM-Solver++ keeps what it expects the finished latents to be; that says more than the noisy ones.
+        """
+        scheduler = self.pipe.scheduler
+        if scheduler.config.get("algorithm_type") == "dpmsolver++":
+            latents = scheduler.model_outputs[-1]
+        half = torch.nn.functional.avg_pool2d(latents, 2)
+        x = self.pipe.vae.decode(half / self.pipe.vae.config.scaling_factor).sample.float()
+        levels = ((x.clamp(-1, 1) + 1) * 127.5).permute(0, 2, 3, 1).numpy().astype(np.uint8)
+        return tuple(Image.fromarray(picture) for picture in levels)
 
     @staticmethod
     def _checked(label: str, x: NDArray[np.float32]) -> Image.Image:

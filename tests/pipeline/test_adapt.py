@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.adapt import AdapterManager, Lora
-from pipeline.types import Case
+from pipeline.adapt import AdapterManager, AdapterSet, Lora, drawn_together
+from pipeline.types import AdapterPlan, Case
 
 
 @pytest.fixture
@@ -40,3 +40,21 @@ def test_a_labels_own_lora_goes_first(manager: AdapterManager) -> None:
 def test_no_lora_is_possible() -> None:
     plan = AdapterManager(Path(), (), "ip.safetensors", 0.5, 0.6).plan("keloid", [])
     assert (plan.lora, plan.lora_weight) == (None, 0.0)
+
+
+def plan(lora: str | None, scale: float) -> AdapterPlan:
+    return AdapterPlan("psoriasis", lora, 1.0, scale, ("C",) if scale else ())
+
+
+def test_a_plan_without_reference_joins_those_of_its_lora() -> None:
+    together = drawn_together([plan("all", 0), plan("all", 0.4), plan("own", 0), plan("all", 0.4)])
+    assert together == {AdapterSet("all", 1.0, 0.4): (0, 1, 3), AdapterSet("own", 1.0, 0.0): (2,)}
+
+
+def test_two_scales_are_two_batches() -> None:
+    together = drawn_together([plan("all", 0.4), plan("all", 0.6), plan("all", 0), plan(None, 0)])
+    assert sorted(together.values()) == [(0, 2), (1,), (3,)]
+
+
+def test_no_plan_is_no_batch() -> None:
+    assert drawn_together([]) == {}

@@ -1,85 +1,175 @@
-"""Where a picture is drawn and how it is laid back: arithmetic on masks and pixels, without a model."""
+"""The generator on the embedded weights: what is shared and left out for speed changes no picture it must not."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import torch
+from diffusers import StableDiffusionInpaintPipeline
 from PIL import Image
+from torch import Tensor
 
-from pipeline.generate import frame_around, lay_in, seed_of
+from benchmarks.plain_loop import PlainLoop
+from pipeline.adapt import AdapterManager
+from pipeline.frame import frame_around
+from pipeline.fuse import FusedLoras
+from pipeline.generate import DrawingFailed, Generator, Order, Progress, seed_of
+from pipeline.phantom import Phantom
+from pipeline.profile import load_profile
+from pipeline.schedule import Schedule, precision_of
+from pipeline.types import AdapterPlan
 
-
-def disc(height: int, width: int, y: float, x: float, radius: float) -> np.ndarray:
-    rows, cols = np.mgrid[:height, :width]
-    return (rows - y) ** 2 + (cols - x) ** 2 <= radius**2
-
-
-shapes = st.tuples(st.integers(64, 200), st.integers(64, 200), st.floats(0, 1), st.floats(0, 1), st.floats(0.02, 0.6))
-
-
-@given(shape=shapes)
-@settings(max_examples=40, deadline=None)
-def test_the_frame_holds_the_whole_area(shape: tuple[int, int, float, float, float]) -> None:
-    height, width, y, x, radius = shape
-    mask = disc(height, width, y * (height - 1), x * (width - 1), max(1.0, radius * min(height, width)))
-    frame = frame_around(mask)
-    x0, y0, x1, y1 = frame.box
-    assert 0 <= x0 < x1 <= width
-    assert 0 <= y0 < y1 <= height
-    assert (frame.area & mask).sum() == mask.sum(), "the area to redraw covers the lesion"
-    lesion_outside = mask.copy()
-    lesion_outside[y0:y1, x0:x1] = False
-    assert not lesion_outside.any()
+SHORT = Schedule(steps=4, guidance=2.5)
 
 
-@given(shape=shapes, seed=st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
-def test_outside_the_area_not_one_pixel_changes(shape: tuple[int, int, float, float, float], seed: int) -> None:
-    height, width, y, x, radius = shape
-    rng = np.random.default_rng(seed)
-    photo = Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8))
-    drawn = Image.fromarray(rng.integers(0, 256, (96, 96, 3), dtype=np.uint8))
-    frame = frame_around(disc(height, width, y * (height - 1), x * (width - 1), max(1.0, radius * min(height, width))))
-    out = np.asarray(lay_in(photo, drawn, frame))
-    assert np.array_equal(out[~frame.area], np.asarray(photo)[~frame.area])
+@pytest.fixture(scope="module")
+def loaded() -> Generator:
+    profile = load_profile("phantom")
+    s = profile.settings
+    adapters = AdapterManager.load(profile.folder("adapters"), s["ip_adapter_scale"], s["case_similarity"])
+    return Generator.load(profile.folder("generate"), adapters, s)
 
 
-def test_the_middle_of_the_area_is_the_drawing() -> None:
-    frame = frame_around(disc(120, 120, 60, 60, 30))
-    x0, y0, x1, y1 = frame.box
-    red = Image.new("RGB", (120, 120), (200, 0, 0))
-    drawn = np.asarray(red.crop(frame.box)).copy()
-    drawn[frame.area[y0:y1, x0:x1]] = (0, 0, 200)
-    out = np.asarray(lay_in(red, Image.fromarray(drawn), frame))
-    assert out[60, 60].tolist() == [0, 0, 200]
-    assert out[2, 2].tolist() == [200, 0, 0]
+@pytest.fixture
+def generator(loaded: Generator) -> Iterator[Generator]:
+    """Four guided steps in float32; what a test changes is put back."""
+    before = loaded.schedule, loaded.precision
+    loaded.schedule, loaded.precision = SHORT, "float32"
+    yield loaded
+    loaded.schedule, loaded.precision = before
 
 
-def test_a_shift_of_tone_around_the_area_is_taken_back() -> None:
-    """Skin that came out of the VAE 8 levels too bright is laid in as it was, and so leaves no seam."""
-    frame = frame_around(disc(160, 160, 80, 80, 35))
-    photo, bright = Image.new("RGB", (160, 160), (150, 120, 100)), Image.new("RGB", (96, 96), (158, 128, 108))
-    out = np.asarray(lay_in(photo, bright, frame)).astype(int)
-    assert np.abs(out - (150, 120, 100)).max() <= 1
+def order(generator: Generator, label: str, scale: float = 0.4, lora: int | None = 0) -> Order:
+    """Of a label, with a made-up reference when there is a scale; ``lora``: which of the pack's, or none."""
+    width = generator._ip_width()
+    reference = torch.randn(1, width, generator=torch.Generator().manual_seed(seed_of(3, label))) if scale else None
+    name = None if lora is None else generator.adapters.loras[lora].name
+    plan = AdapterPlan(label, name, 1.0 if name else 0.0, scale, ("C",) if scale else ())
+    return Order(label, f"{label}, brown skin with redness", plan, reference, seed_of(5, label))
 
 
-def test_the_seam_has_no_step() -> None:
-    """A drawing equal to the photo leaves it as it was; a different one is reached gradually."""
-    mask = disc(200, 200, 100, 100, 50)
-    frame = frame_around(mask)
-    grey = Image.new("RGB", (200, 200), (100, 100, 100))
-    assert np.array_equal(
-        np.asarray(lay_in(grey, Image.new("RGB", (96, 96), (100, 100, 100)), frame)), np.asarray(grey)
-    )
-    line = np.asarray(lay_in(grey, Image.new("RGB", (96, 96), (180, 180, 180)), frame))[100, :, 0].astype(int)
-    assert np.abs(np.diff(line)).max() <= 80 / 3
+def photo_of(phantom: Phantom) -> Image.Image:
+    return Image.fromarray(phantom.image)
 
 
-def test_an_empty_mask_is_refused() -> None:
-    with pytest.raises(ValueError, match="mask is empty"):
-        frame_around(np.zeros((64, 64), dtype=bool))
+def pictures(generator: Generator, phantom: Phantom, orders: Sequence[Order]) -> list[Image.Image]:
+    *_, last = generator.draw(photo_of(phantom), phantom.mask, orders)
+    assert isinstance(last, list)
+    return last
+
+
+def apart(a: Image.Image, b: Image.Image, phantom: Phantom) -> float:
+    """Mean absolute difference of 255 levels, inside the area that is drawn."""
+    area = frame_around(phantom.mask).area
+    return float(np.abs(np.asarray(a, dtype=float) - np.asarray(b, dtype=float))[area].mean())
+
+
+def test_each_picture_is_what_the_plain_pipeline_draws(generator: Generator, psoriasis: Phantom) -> None:
+    """One batch, a fused LoRA, shared latents and prompts, and an order without reference: the same pictures."""
+    orders = [order(generator, "psoriasis"), order(generator, "vitiligo", scale=0), order(generator, "lupus")]
+    plain = PlainLoop(load_profile("phantom"), SHORT)
+    expected = plain.draw(photo_of(psoriasis), psoriasis.mask, orders)
+    for ours, theirs in zip(pictures(generator, psoriasis, orders), expected, strict=True):
+        assert apart(ours, theirs, psoriasis) < 0.5
+        assert apart(ours, photo_of(psoriasis), psoriasis) > 2, "something was drawn"
+
+
+def test_an_order_without_reference_gets_nothing_of_the_ip_adapter(generator: Generator, psoriasis: Phantom) -> None:
+    bare, with_reference = order(generator, "vitiligo", scale=0), order(generator, "psoriasis")
+    alone = pictures(generator, psoriasis, [bare])[0]
+    beside = pictures(generator, psoriasis, [with_reference, bare])[1]
+    scaled = pictures(generator, psoriasis, [order(generator, "vitiligo", scale=1.0)])[0]
+    assert apart(alone, beside, psoriasis) < 0.1 < apart(alone, scaled, psoriasis)
+
+
+def test_the_same_orders_give_the_same_pictures_bit_for_bit(generator: Generator, psoriasis: Phantom) -> None:
+    generator.schedule, generator.precision = replace(SHORT, guidance_until=0.5), precision_of("auto")
+    orders = [order(generator, "psoriasis"), order(generator, "vitiligo")]
+    first = pictures(generator, psoriasis, orders)
+    pictures(generator, psoriasis, [order(generator, "psoriasis", lora=None)])  # another adapter set in between
+    again = pictures(generator, psoriasis, orders)
+    assert [a.tobytes() for a in first] == [b.tobytes() for b in again]
+
+
+def weights(pipe: StableDiffusionInpaintPipeline) -> dict[str, Tensor]:
+    return {k: v.clone() for k, v in pipe.unet.state_dict().items() if "lora_" not in k}
+
+
+def test_changing_loras_leaves_no_trace(loaded: Generator) -> None:
+    fused = FusedLoras(loaded.pipe)
+    name = loaded.adapters.loras[0].name
+    fused.wear(None, 0.0)
+    loaded._loras.wear(None, 0.0)
+    before = weights(loaded.pipe)
+    for weight in (1.0, 0.3, 0.7, 1.0):
+        loaded._loras.wear(name, weight)
+        worn = weights(loaded.pipe)
+        assert any(not torch.equal(before[k], worn[k]) for k in before), "a LoRA changes something"
+        loaded._loras.wear(None, 0.0)
+    after = weights(loaded.pipe)
+    assert all(torch.equal(before[k], after[k]) for k in before)
+
+
+def test_unguided_steps_cost_half(generator: Generator, psoriasis: Phantom) -> None:
+    batches: list[int] = []
+    hook = generator.pipe.unet.register_forward_pre_hook(lambda _unet, args: batches.append(len(args[0])))
+    try:
+        for until, expected in ((1.0, [4, 4, 4, 4]), (0.5, [4, 4, 2, 2]), (0.0, [2, 2, 2, 2])):
+            generator.schedule = replace(SHORT, guidance_until=until)
+            pictures(generator, psoriasis, [order(generator, "psoriasis"), order(generator, "vitiligo", scale=0)])
+            assert batches == expected
+            batches.clear()
+    finally:
+        hook.remove()
+
+
+def test_bfloat16_draws_the_same(generator: Generator, psoriasis: Phantom) -> None:
+    orders = [order(generator, "psoriasis")]
+    exact = pictures(generator, psoriasis, orders)[0]
+    generator.precision = "bfloat16"
+    assert apart(exact, pictures(generator, psoriasis, orders)[0], psoriasis) < 2
+
+
+def test_progress_and_previews_change_the_area_only(generator: Generator, psoriasis: Phantom) -> None:
+    orders = [order(generator, "psoriasis"), order(generator, "vitiligo", lora=None)]
+    news = [n for n in generator.draw(photo_of(psoriasis), psoriasis.mask, orders) if isinstance(n, Progress)]
+    assert [(n.step, n.steps) for n in news] == [(i, 8) for i in range(1, 9)], "two adapter sets of four steps"
+    previews = [n.previews for n in news if n.previews]
+    assert [len(p) for p in previews] == [2, 2]
+    outside = ~frame_around(psoriasis.mask).area
+    for picture in previews[-1]:
+        assert np.array_equal(np.asarray(picture)[outside], psoriasis.image[outside])
+        assert not np.array_equal(np.asarray(picture), psoriasis.image)
+
+
+def test_closing_stops_at_the_next_step_and_the_next_answer_is_whole(generator: Generator, psoriasis: Phantom) -> None:
+    steps: list[int] = []
+    orders = [order(generator, "psoriasis")]
+    expected = pictures(generator, psoriasis, orders)
+    hook = generator.pipe.unet.register_forward_pre_hook(lambda _unet, args: steps.append(len(args[0])))
+    try:
+        news = generator.draw(photo_of(psoriasis), psoriasis.mask, orders)
+        next(news)
+        news.close()  # type: ignore[attr-defined]
+    finally:
+        hook.remove()
+    assert len(steps) < SHORT.steps
+    assert pictures(generator, psoriasis, orders)[0].tobytes() == expected[0].tobytes()
+
+
+@pytest.mark.parametrize("x", [np.full((8, 8, 3), np.nan), np.full((8, 8, 3), 0.5)])
+def test_what_is_no_picture_is_not_shown(x: np.ndarray) -> None:
+    with pytest.raises(DrawingFailed, match="acne"):
+        Generator._checked("acne", x.astype(np.float32))
+
+
+def test_a_failure_on_the_way_reaches_the_reader(generator: Generator, psoriasis: Phantom) -> None:
+    wrong = replace(order(generator, "psoriasis"), reference=torch.zeros(1, 3))
+    with pytest.raises(RuntimeError):
+        pictures(generator, psoriasis, [wrong])
 
 
 def test_seeds_differ_by_label_and_do_not_change() -> None:
@@ -88,8 +178,7 @@ def test_seeds_differ_by_label_and_do_not_change() -> None:
     assert seed_of(1, "psoriasis") == 139761101103175
 
 
-def test_lesions_close_together_are_one_area_and_distant_ones_are_not() -> None:
-    spots = disc(200, 200, 90, 90, 8) | disc(200, 200, 90, 112, 8) | disc(200, 200, 110, 100, 8)
-    assert frame_around(spots).area[96, 100]
-    apart = disc(200, 200, 20, 20, 8) | disc(200, 200, 180, 180, 8)
-    assert not frame_around(apart).area[100, 100]
+def test_a_wrong_precision_is_named() -> None:
+    assert precision_of("float32") == "float32"
+    with pytest.raises(ValueError, match="'half'"):
+        precision_of("half")

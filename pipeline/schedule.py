@@ -1,0 +1,56 @@
+"""How many steps a picture takes, which of them are guided, and in which numbers they are computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+Precision = Literal["float32", "bfloat16"]
+
+GUIDED_VALUES = ("latents", "prompt_embeds", "mask", "masked_image_latents")
+"""What diffusers' inpainting hands to a callback after a step, and takes back."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how strongly the prompt is followed."""
+
+    steps: int
+    guidance: float
+    """Classifier-free guidance; 1 is none"""
+    guidance_until: float = 1.0
+    """Share of the steps that are guided, 0 to 1; each of the others costs half. Kynkäänniemi et al., "Applying
+    Guidance in a Limited Interval" (2024): late steps gain nothing from it."""
+
+    @classmethod
+    def of(cls, settings: dict[str, Any]) -> Schedule:
+        """From a profile's settings; ``guidance_until`` may be left out."""
+        until = float(settings.get("guidance_until", 1.0))
+        return cls(int(settings["steps"]), float(settings["guidance"]), until)
+
+    @property
+    def guided(self) -> int:
+        """Steps with guidance."""
+        return round(self.steps * self.guidance_until) if self.guidance > 1 else 0
+
+
+def unguided(pipe: Any, values: dict[str, Tensor]) -> dict[str, Tensor]:
+    """From here on without guidance: of what was doubled for it, the half with the prompt (diffusers' dynamic CFG)."""
+    pipe._guidance_scale = 1.0
+    return {name: x if name == "latents" else x.chunk(2)[-1] for name, x in values.items()}
+
+
+def precision_of(wanted: str) -> Precision:
+    """``auto``: bfloat16 where the processor multiplies in it; elsewhere it would be emulated and slower.
+
+    Raises ValueError for anything but auto, float32 and bfloat16.
+    """
+    if wanted not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"the profile's precision is {wanted!r}; it can be auto, float32 or bfloat16")
+    if wanted == "auto":
+        able = torch.cpu.get_capabilities()
+        return "bfloat16" if any(able.get(way) for way in ("avx512_bf16", "amx_bf16", "arm_bf16")) else "float32"
+    return "float32" if wanted == "float32" else "bfloat16"
