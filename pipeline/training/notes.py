@@ -66,16 +66,15 @@ _WEIGHTS = {"diagnose": 1.5, "why not": 2.5, "off topic": 2.0, "doubt": 0.7, "da
 """How often a kind is asked; 1 where it is not named."""
 
 
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
-
-
 def _lower(text: str) -> str:
     return text[0].lower() + text[1:]
 
 
 def answer(kind: str, facts: Facts, about: Knowledge, other: str | None = None) -> str:
     """The one right answer to a kind of question about a picture; it names the condition unless it declines.
+
+    The first words say what kind of answer it is and of which condition, so that a small model decides once and the
+    rest follows.
 
     other: the condition that a "why not" asks for; None for a name outside the closed label set.
     """
@@ -87,11 +86,11 @@ def answer(kind: str, facts: Facts, about: Knowledge, other: str | None = None) 
         "lookalikes": lambda: f"Besides {name}, it could also be {', '.join(others[:-1])} or {others[-1]}.",
         "describe": lambda: f"By {name} doctors mean {_lower(about.description)}",
         "features": lambda: f"I see {seen} on {facts.tone} skin, as in {name}.",
-        "why": lambda: f"I think of {name} because I see {seen}.",
+        "why": lambda: f"Because I see {seen}, I think of {name}.",
         "why not": lambda: _why_not(name, seen, about, other),
-        "cause": lambda: f"{_sentence(name)}: {about.cause}",
-        "advice": lambda: f"{_sentence(name)}: {about.advice}",
-        "danger": lambda: f"{_sentence(name)}: {about.danger}",
+        "cause": lambda: f"The cause of {name}: {_lower(about.cause)}",
+        "advice": lambda: f"My advice on {name}: {_lower(about.advice)}",
+        "danger": lambda: f"About the danger of {name}: {_lower(about.danger)}",
         "doubt": lambda: f"I still think of {name}, because I see {seen}. Only a doctor can tell for certain.",
         "off topic": lambda: OFF_TOPIC,
     }
