@@ -42,7 +42,7 @@ class Figure:
     def goal(self) -> str:
         """The goal in words: ``at least 96 %, no group below 85 %``; empty where there is none."""
         goals = [(self.at_least, "at least"), (self.at_most, "at most"), (self.worst_at_least, "no group below")]
-        return ", ".join(f"{words} {number(g, self.unit)}" for g, words in goals if g is not None)
+        return ", ".join(f"{words} {g:g} {self.unit}".rstrip() for g, words in goals if g is not None)
 
     @property
     def said(self) -> str:

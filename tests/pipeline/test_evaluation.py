@@ -71,8 +71,8 @@ def test_nothing_measured_is_an_error_and_so_is_a_group_too_few() -> None:
 
 def test_figures_say_value_and_goal_in_their_unit() -> None:
     figure = Figure("x", 96.04, 5, worst="a", worst_value=80.0, at_least=96, worst_at_least=85)
-    assert figure.goal == "at least 96.0 %, no group below 85.0 %"
-    assert row(figure) == "| x | 96.0 % | 5 | a 80.0 % | at least 96.0 %, no group below 85.0 % | **no** |"
+    assert figure.goal == "at least 96 %, no group below 85 %"
+    assert row(figure) == "| x | 96.0 % | 5 | a 80.0 % | at least 96 %, no group below 85 % | **no** |"
     assert number(0.9196, "") == "0.920"
     assert number(0.456, "s") == "0.46 s"
 
@@ -288,10 +288,10 @@ def pack(tmp_path: Path) -> Path:
 def test_the_card_begins_with_what_does_not_hold(pack: Path) -> None:
     text = write_card(pack).read_text()
     assert "2 of the 3 figures with a goal do not reach it:" in text
-    assert "- diagnosis right: 97.0 % (worst: striae 80.0 %); the goal is at least 96.0 %" in text
+    assert "- diagnosis right: 97.0 % (worst: striae 80.0 %); the goal is at least 96 %" in text
     assert text.index("What does not hold") < text.index("| what | value |")
-    assert "| box IoU | 0.910 | 600 |  | at least 0.880 | yes |" in text
-    assert "| all models loaded (this machine) | 7.00 s | 1 |  | at most 6.00 s | **no** |" in text
+    assert "| box IoU | 0.910 | 600 |  | at least 0.88 | yes |" in text
+    assert "| all models loaded (this machine) | 7.00 s | 1 |  | at most 6 s | **no** |" in text
     assert "| clip | 0.00 M | 0.0 MB |" in text
     assert "| judge | 40 | 1.0 | 3 |" in text
     assert "What was tried" not in text
