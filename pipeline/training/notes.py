@@ -62,7 +62,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 """Kind -> examples of its wordings, with `{name}` and `{other}` unfilled: what the tokenizer is made from."""
 
 _KINDS = tuple(QUESTIONS)
-_WEIGHTS = {"diagnose": 1.5, "why not": 2.5, "off topic": 2.0, "doubt": 0.7, "danger": 1.2}
+_WEIGHTS = {"diagnose": 0.8, "why not": 2.5, "off topic": 3.0, "doubt": 0.7, "cause": 1.2, "advice": 1.2, "danger": 1.5}
 """How often a kind is asked; 1 where it is not named."""
 
 
