@@ -1,32 +1,41 @@
-"""First words, four pictures and memory of the running app, beside a plain loop over diffusers.
+"""Four look-alikes beside a plain loop over diffusers; first words, four pictures and memory of the running app.
 
-    python -m benchmarks.generation [--repeats 5]
+    python -m benchmarks.generation [--repeats 5] [--full-steps 12] [--judged 0] [--no-app]
 
-The app answers through its door, as it does for a participant: diagnosis, mask, caption, cases, and four
-pictures in one batch with adapters. The peer is what a plain script would do: the same Stable Diffusion
-inpainting pipeline, called four times with the same prompts, size, steps and guidance, one by one, without
-adapters, with the same threads. Both are measured in turn in the same run; the last line is the ratio of their medians.
+The peer is what a plain script would do: the same Stable Diffusion inpainting pipeline with the same weights, LoRA and
+IP-Adapter, called once per picture with the same prompts, references, seeds, size and threads, for ``full-steps``
+guided steps. First table: one row per lever, all rows in turn in one process. Second: the app through its door, as a
+participant meets it, in turn with the same loop; "without adapters" is that loop with LoRA and IP-Adapter left out,
+which draws other pictures, but is the cheapest that a loop can be. The last lines are ratios of medians.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import typer
 from PIL import Image
 
+from benchmarks import levers
+from benchmarks.plain_loop import PlainLoop
 from benchmarks.running_app import DidNotStart, Memory, running_app, wait_for_models
 from pipeline.client import PipelineClient
-from pipeline.loading import wait_politely
+from pipeline.loading import load_skingen
 from pipeline.phantom import draw
 from pipeline.photo import clean_photo
-from pipeline.profile import Profile, ProfileError, load_profile
+from pipeline.profile import ProfileError, load_profile
+from pipeline.schedule import Schedule
 from pipeline.types import Explained, ExplainRequest, Failed, ImagesReady, Manifest, MaskFound, TextDelta
+
+if TYPE_CHECKING:
+    from pipeline.skingen import SkinGEN
 
 PICTURES = 4
 FIRST_SEED = 900_000
@@ -89,56 +98,19 @@ def suitable(client: PipelineClient, name: str) -> Answered:
     raise NothingToMeasure(f"none of {TRIES} phantoms led to {PICTURES} pictures; train the pack first")
 
 
-class PlainLoop:
-    """The peer: one `pipe(...)` call per picture."""
-
-    def __init__(self, profile: Profile) -> None:
-        wait_politely()
-        import torch
-        from diffusers import StableDiffusionInpaintPipeline
-        from diffusers.utils import logging
-
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-        torch.set_num_threads(int(profile.settings["threads"]))
-        self._torch: Any = torch
-        self._settings = profile.settings
-        self._pipe = StableDiffusionInpaintPipeline.from_pretrained(
-            profile.folder("generate"),
-            dtype=torch.float32,
-            safety_checker=None,
-            feature_extractor=None,
-            requires_safety_checker=False,
-            local_files_only=True,
-        )
-        self._pipe.set_progress_bar_config(disable=True)
-
-    def draw(self, answered: Answered, mask: bytes) -> float:
-        """Seconds for all pictures of an answer."""
-        size = int(self._settings["image_size"])
-        photo = Image.open(io.BytesIO(answered.photo)).convert("RGB").resize((size, size))
-        area = Image.open(io.BytesIO(mask)).convert("L").resize((size, size))
-        began = time.monotonic()
-        for n, prompt in enumerate(answered.prompts):
-            self._pipe(
-                prompt=prompt,
-                image=photo,
-                mask_image=area,
-                height=size,
-                width=size,
-                num_inference_steps=int(self._settings["steps"]),
-                guidance_scale=float(self._settings["guidance"]),
-                strength=1.0,
-                generator=self._torch.Generator().manual_seed(n),
-            )
-        return time.monotonic() - began
-
-
 def spread(seconds: Sequence[float]) -> str:
     return f"{statistics.median(seconds):6.2f} s   ({min(seconds):.2f} to {max(seconds):.2f})"
 
 
-def report(answers: Sequence[Answered], loop: Sequence[float], memory: Sequence[Memory], loading: float) -> str:
+@dataclass(frozen=True)
+class Loops:
+    """Seconds of the peer for the same four pictures, and without adapters."""
+
+    adapted: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+
+
+def report(answers: Sequence[Answered], loops: Loops, memory: Sequence[Memory], loading: float) -> str:
     """The table; medians over the repeats."""
     pictures = [answer.pictures for answer in answers]
     drawing = [answer.manifest.latency_s["images"] for answer in answers]
@@ -147,15 +119,18 @@ def report(answers: Sequence[Answered], loop: Sequence[float], memory: Sequence[
         f"first words of the diagnosis              {spread([a.first_words for a in answers])}",
         f"four pictures, from the question          {spread(pictures)}",
         f"  of which drawing                        {spread(drawing)}",
-        f"plain diffusers loop, four pictures       {spread(loop)}",
+        f"plain diffusers loop, four pictures       {spread(loops.adapted)}",
+        f"  without adapters                        {spread(loops.bare)}",
         "",
-        *(f"{m.resident:7.0f} MB resident, {m.shared_fairly:5.0f} MB shared fairly   {m.name}" for m in memory),
+        *(f"{m.peak:7.0f} MB at most, {m.resident:7.0f} MB resident, {m.shared_fairly:5.0f} MB shared fairly   {m.name}"
+          for m in memory),
         f"{sum(m.resident for m in memory):7.0f} MB resident,"
         f" {sum(m.shared_fairly for m in memory):5.0f} MB shared fairly   together",
         "",
-        f"drawing / plain loop                      {ratio(drawing, loop):6.2f}",
-        f"whole answer / plain loop                 {ratio(pictures, loop):6.2f}",
-    ]
+        f"drawing / plain loop                      {ratio(drawing, loops.adapted):6.2f}",
+        f"drawing / plain loop without adapters     {ratio(drawing, loops.bare):6.2f}",
+        f"whole answer / plain loop                 {ratio(pictures, loops.adapted):6.2f}",
+    ]  # fmt: skip
     return "\n".join(rows)
 
 
@@ -166,29 +141,75 @@ def ratio(ours: Sequence[float], peer: Sequence[float]) -> float:
 def main(
     repeats: Annotated[int, typer.Option(min=1, help="Measurements of each.")] = 5,
     profile: Annotated[str, typer.Option(help="Models: a profile's name or file.")] = "phantom",
+    full_steps: Annotated[int, typer.Option(min=1, help="Steps of the plain loop.")] = 12,
+    judged: Annotated[int, typer.Option(min=0, help="Photos whose pictures the judge names; 0: it is not asked.")] = 0,
+    app: Annotated[bool, typer.Option(help="Measure the running app as well.")] = True,
 ) -> None:
-    """Measure the running app beside a plain diffusers loop, in turn; prints medians and their ratio."""
+    """Measure drawing and the running app beside a plain diffusers loop, in turn; prints medians and their ratio."""
     try:
-        typer.echo(measured(repeats, profile))
+        skingen = load_skingen(load_profile(profile), InMemory())
+        full = Schedule(full_steps, skingen.generator.schedule.guidance)
+        rows = levers.levers(skingen, full)
+        task = next(levers.works(skingen, FIRST_SEED, PICTURES, 1))
+        typer.echo(levers.table(levers.measure(rows, task, repeats)) + "\n")
+        if judged:
+            typer.echo(levers.judged(skingen, rows, list(levers.works(skingen, FIRST_SEED, PICTURES, judged))) + "\n")
+        if app:
+            typer.echo(measured(repeats, profile, skingen, PlainLoop(skingen.profile, full)))
     except (NothingToMeasure, DidNotStart, ProfileError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 
 
-def measured(repeats: int, profile: str) -> str:
-    peer = PlainLoop(load_profile(profile))
-    answers, loop = [], []
+class InMemory(dict[str, bytes]):
+    """Where the pictures of this process go: an ImageStore."""
+
+    def put(self, data: bytes) -> str:
+        name = hashlib.sha256(data).hexdigest()
+        self[name] = data
+        return name
+
+    def get(self, sha256: str) -> bytes:  # type: ignore[override]
+        return self[sha256]
+
+
+def same_work(skingen: SkinGEN, answered: Answered, mask: bytes) -> levers.Work:
+    """What the app has just drawn, for the loop to draw."""
+    area = np.asarray(Image.open(io.BytesIO(mask)).convert("L")) >= 128
+    photo = np.asarray(Image.open(io.BytesIO(answered.photo)).convert("RGB"))
+    labels = [plan.label for plan in answered.manifest.adapters]
+    return levers.work(skingen, photo, area, labels, answered.manifest.seed)
+
+
+def without_adapters(task: levers.Work) -> levers.Work:
+    bare = [
+        replace(order, plan=replace(order.plan, lora=None, lora_weight=0.0, ip_adapter_scale=0.0), reference=None)
+        for order in task.orders
+    ]
+    return replace(task, orders=tuple(bare))
+
+
+def timed(loop: PlainLoop, task: levers.Work) -> float:
+    began = time.monotonic()
+    loop.draw(task.photo, task.mask, task.orders)
+    return time.monotonic() - began
+
+
+def measured(repeats: int, profile: str, skingen: SkinGEN, loop: PlainLoop) -> str:
+    answers, loops = [], Loops()
     with running_app(profile) as app, app.visited(), app.client() as client:
         loading = wait_for_models(client)
         chosen = suitable(client, "first")
-        mask = client.get_image(chosen.mask)
-        peer.draw(chosen, mask)
+        task = same_work(skingen, chosen, client.get_image(chosen.mask))
+        bare = without_adapters(task)
+        timed(loop, task)
         for n in range(repeats):
             answered = ask(client, chosen.photo, f"repeat-{n}")
             assert answered is not None, "the same question led to four pictures before"
             answers.append(answered)
-            loop.append(peer.draw(chosen, mask))
-        return report(answers, loop, app.memory(), loading)
+            loops.adapted.append(timed(loop, task))
+            loops.bare.append(timed(loop, bare))
+        return report(answers, loops, app.memory(), loading)
 
 
 if __name__ == "__main__":

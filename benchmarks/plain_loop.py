@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from pipeline.loading import wait_politely
 from pipeline.profile import Profile
 from pipeline.types import AdapterPlan
 
@@ -23,7 +22,6 @@ class PlainLoop:
 
     def __init__(self, profile: Profile, schedule: Schedule | None = None) -> None:
         """``schedule``: instead of the profile's; its guidance is never cut off here."""
-        wait_politely()
         import torch
         from diffusers import StableDiffusionInpaintPipeline
         from diffusers.utils import logging

@@ -35,6 +35,8 @@ class Memory:
     name: str
     resident: float
     shared_fairly: float
+    peak: float
+    """The most it was ever resident (VmHWM, Linux; elsewhere what it is now)"""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,16 @@ class RunningApp:
         for process in (self.launcher, *self.launcher.children(recursive=True)):
             info = process.memory_full_info()
             name = " ".join(process.cmdline()[1:4])
-            found.append(Memory(name, info.rss / 1e6, getattr(info, "pss", info.rss) / 1e6))
+            shared = getattr(info, "pss", info.rss) / 1e6
+            found.append(Memory(name, info.rss / 1e6, shared, _peak(process.pid) or info.rss / 1e6))
         return found
+
+
+def _peak(pid: int) -> float | None:
+    """VmHWM in MB; None where /proc does not tell."""
+    status = Path(f"/proc/{pid}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:")), None)
 
 
 @contextmanager

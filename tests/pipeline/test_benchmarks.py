@@ -5,11 +5,17 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
+import torch
+from PIL import Image
 
-from benchmarks import generation
-from benchmarks.running_app import Memory
+from benchmarks import generation, levers
+from benchmarks.running_app import Memory, RunningApp
 from pipeline.client import PipelineClient
+from pipeline.generate import Order
+from pipeline.types import AdapterPlan
 from tests.scripted import TOKEN, scripted_server, small_png
 
 
@@ -45,10 +51,56 @@ def test_the_report_gives_medians_sums_and_ratios(tmp_path: Path, monkeypatch: p
         dataclasses.replace(answered, first_words=0.5, pictures=seconds, manifest=manifest)
         for seconds in (2.0, 4.0, 9.0)
     ]
-    memory = [Memory("app", 300, 200), Memory("models", 700, 650)]
-    lines = generation.report(timed, [1.0, 2.0, 3.0], memory, 8.0).splitlines()
+    memory = [Memory("app", 300, 200, 350), Memory("models", 700, 650, 900)]
+    loops = generation.Loops([1.0, 2.0, 3.0], [0.5, 1.0, 9.0])
+    lines = generation.report(timed, loops, memory, 8.0).splitlines()
     found = {line.split("  ")[0]: line.split() for line in lines if line}
     assert found["four pictures, from the question"][-5:] == ["4.00", "s", "(2.00", "to", "9.00)"]
     assert found["drawing / plain loop"][-1] == "0.75"
+    assert found["drawing / plain loop without adapters"][-1] == "1.50"
     assert found["whole answer / plain loop"][-1] == "2.00"
+    assert any(line.split()[:4] == ["900", "MB", "at", "most,"] for line in lines)
     assert ["1000", "MB", "resident,", "850", "MB", "shared", "fairly", "together"] in [line.split() for line in lines]
+
+
+def test_this_processes_peak_is_at_least_what_it_holds() -> None:
+    process = psutil.Process()
+    found = RunningApp(0, process).memory()[0]
+    assert found.peak >= 0.99 * found.resident > 1
+
+
+def painted(*levels: int) -> list[Image.Image]:
+    return [Image.new("RGB", (8, 8), (level, level, level)) for level in levels]
+
+
+def test_rows_are_measured_in_turn_and_compared_with_the_first() -> None:
+    drawn: list[str] = []
+
+    def lever(name: str, same: bool, *grey: int) -> levers.Lever:
+        def draw(_: levers.Work) -> list[Image.Image]:
+            drawn.append(name)
+            return painted(*grey)
+
+        return levers.Lever(name, draw, same)
+
+    rows = [lever("loop", True, 10, 20), lever("batch", True, 10, 23), lever("fewer steps", False, 0, 0)]
+    task = levers.Work(painted(0)[0], np.ones((8, 8), dtype=bool), ())
+    measured = levers.measure(rows, task, 2)
+    assert drawn == ["loop", "batch", "fewer steps"] * 3, "once to warm up, then in turn"
+    assert [row.apart for row in measured] == [0.0, 3.0, None]
+    assert all(len(row.seconds) == 2 for row in measured)
+
+
+def test_the_table_gives_each_row_its_ratio_to_the_loop() -> None:
+    rows = [levers.Row("loop", (1.0, 2.0, 9.0), 0.0), levers.Row("ours", (0.5, 0.4, 8.0), None)]
+    _, loop, ours = levers.table(rows).splitlines()
+    assert loop.split() == ["loop", "2.00", "s", "1.00", "0.000"]
+    assert ours.split() == ["ours", "0.50", "s", "0.25", "other", "steps"]
+
+
+def test_the_peer_without_adapters_is_asked_for_the_same_pictures() -> None:
+    plan = AdapterPlan("acne", "all", 1.0, 0.4, ("C",))
+    task = levers.Work(painted(0)[0], np.ones((8, 8), dtype=bool), (Order("acne", "acne", plan, torch.zeros(1, 4), 7),))
+    (order,) = generation.without_adapters(task).orders
+    assert (order.plan.lora, order.plan.ip_adapter_scale, order.reference) == (None, 0.0, None)
+    assert (order.label, order.prompt, order.seed) == ("acne", "acne", 7)
