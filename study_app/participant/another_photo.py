@@ -41,7 +41,8 @@ def keep_or_choose(services: Services, visit: Visit, exposure: Exposure) -> None
         show_picture(services, visit.state.participant, exposure.photo, "Your photo so far", captioned=False)
     with about:
         name = visit.study.name_in_period(exposure.period)
-        st.markdown(f"**Your photo so far.** {name} could not tell from it.")
+        st.markdown("**Your photo so far**")
+        st.markdown(f"{name} could not tell from it.")
         kept = st.button("Keep this photo", icon=":material/arrow_back:", key=f"keep_{exposure.period}")
     if not kept:
         return

@@ -41,8 +41,9 @@ def show(services: Services, visit: Visit, period: int) -> None:
             st.markdown(visit.study.photo.instruction)
             _choose_source(visit, place, models)
         chosen: CleanPhoto | None = st.session_state.get(_slot(place))
-        label = _chosen_photo(visit, place, chosen, models)
-        if before is not None and chosen is not None and chosen.sha256 in (before.photo, *before.earlier_photos):
+        shown_before = before is not None and chosen is not None and before.had(chosen.sha256)
+        label = _chosen_photo(visit, place, chosen, models, ask=not shown_before)
+        if shown_before:
             st.warning(SHOWN_BEFORE)
         elif st.button("Continue", type="primary", key=f"next_{visit.step.key}"):
             _go_on(services, visit, period, chosen, label)
@@ -132,15 +133,15 @@ def _upload(place: str) -> None:
         st.warning(problem)
 
 
-def _chosen_photo(visit: Visit, place: str, chosen: CleanPhoto | None, models: Models) -> str | None:
-    """The photo, larger, and the question what it shows. Returns the label, None when not known."""
+def _chosen_photo(visit: Visit, place: str, chosen: CleanPhoto | None, models: Models, ask: bool) -> str | None:
+    """The photo, larger, and, where ``ask``, what it shows. Returns the label, None when not known."""
     if chosen is None:
         return None
     picture, question = st.columns([2, 3], wrap=False)
     picture.image(chosen.png, alt="The photo you chose", width="stretch")
     with question:
-        st.markdown("**Your photo**")
-        label = _ask_label(place, models) if visit.study.photo.ask_label else None
+        st.markdown("**The photo you chose**")
+        label = _ask_label(place, models) if ask and visit.study.photo.ask_label else None
         if st.button("Choose another photo", key=f"another_{place}"):
             st.session_state[_choosing(place)] = True
             st.rerun()

@@ -17,7 +17,10 @@ from study_app.study.exposures import check_active, owns
 from study_app.study.snapshots import read_state
 from study_app.study.state import Exposure
 
-SHOWN_BEFORE = "The assistant has seen this photo already and would say the same again. Choose another one."
+SHOWN_BEFORE = (
+    "The assistant has seen this photo already and would say the same again. "
+    "Choose another one, or keep the one you have."
+)
 
 
 class PhotoExchange:
@@ -60,7 +63,7 @@ class PhotoExchange:
             exposure = _exposure(conn, participant, period, None)
             if exposure.photo == new_photo != photo and photo in exposure.earlier_photos:
                 return  # done already: a double click
-            if new_photo in (exposure.photo, *exposure.earlier_photos):
+            if exposure.had(new_photo):
                 raise Refused(SHOWN_BEFORE)
             if exposure.photo != photo or exposure.another_photo_wanted_at is None:
                 raise Refused(f"{participant} does not exchange the photo {photo[:12]} now.")

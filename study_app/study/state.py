@@ -83,6 +83,10 @@ class Exposure:
         """Photos given back, in the order shown. None of them comes back (see `PhotoExchange.replace`)."""
         return tuple(dict.fromkeys(job.photo for job in self.jobs if job.photo != self.photo))
 
+    def had(self, photo: str) -> bool:
+        """Whether this is or was a photo of the exposure."""
+        return photo in (self.photo, *self.earlier_photos)
+
     @property
     def answered(self) -> bool:
         """At least one explanation of this photo is complete: the participant may go on to rate."""

@@ -86,6 +86,8 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
         camera.take("photo_refused", 2000)
         page.get_by_role("radio", name="Offered photos").click()
         walk.idle(page)
+    if period == 2:
+        unclear_photo(camera, name, folder)
     page.get_by_role("button", name=f"Photo {PHOTOS[period]}", exact=True).click()
     expect(page.get_by_role("img", name="The photo you chose")).to_be_visible(timeout=walk.SLOW_MS)
     if period == 1:
@@ -106,6 +108,9 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
         page.get_by_role("button", name="Try again").click()
     walk.answered(page, name)
     camera.take(f"answered_{period}")
+    if period == 2:
+        page.get_by_text("Before you chose another photo").click()
+        camera.take("answered_after_exchange")
     outline = page.get_by_text("Outline the area")
     if outline.count():
         outline.click()
@@ -129,6 +134,23 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
     third.get_by_role("radio", name="5", exact=True).click()
     walk.idle(page)
     walk.go_on(page)
+
+
+def unclear_photo(camera: Camera, name: str, folder: Path) -> None:
+    """A photo that is none; ends where another one is chosen."""
+    page = camera.page
+    walk.upload(page, name, folder / "noise.png")
+    walk.answered(page, name)
+    camera.take("cannot_tell")
+    walk.want_another(page, name)
+    camera.take("another_photo")
+    page.get_by_role("radio", name="My own photo").click()
+    page.locator("input[type=file]").set_input_files(folder / "noise.png")
+    expect(page.get_by_text("has seen this photo already")).to_be_visible(timeout=walk.SLOW_MS)
+    camera.take("another_photo_same")
+    page.get_by_role("button", name="Choose another photo").click()
+    page.get_by_role("radio", name="Offered photos").click()
+    walk.idle(page)
 
 
 def other_ends(camera: Camera, served: Served) -> None:
@@ -194,6 +216,7 @@ def take_all(browser: Browser, served: Served, folder: Path) -> None:
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "not_a_photo.jpg").write_text("This is a letter, not a photo.")
+    Image.effect_noise((200, 200), 90).convert("RGB").save(folder / "noise.png")
     path = chromium()
     if path is None:
         raise SystemExit("No Chromium: install it or set SKINGEN_CHROMIUM to its path.")

@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -31,6 +32,8 @@ FINAL = {
     "I find SkinGEN to be a useful system.": 4,
 }
 FINAL_IDS = ("correct", "informative", "useful_suggestions", "future_use", "realistic", "useful")
+OFFERED = 5
+"""An offered photo that the embedded models have a name for."""
 HOSTILE = 'Is it <b>dangerous</b>? <img src="http://e.example/x.png"> ![y](http://e.example/y.png)'
 TELLING = ("SkinGPT", "SkinGEN", "generated", "retriev", "explainer", "text>", "cases>")
 """Words that would tell a participant which condition they are in."""
@@ -99,6 +102,81 @@ def test_a_participant_completes_the_study(served: Served, browser: Browser, jpe
     everything_is_stored_once(served.database, drawn)
     assert not [url for url in asked if not url.startswith(served.url)], "nothing leaves the machine"
     page.close()
+
+
+@pytest.fixture
+def noise(tmp_path: Path) -> Path:
+    """No skin at all: every assistant says that it cannot tell."""
+    path = tmp_path / "noise.png"
+    colours = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(path)
+    return path
+
+
+def test_a_photo_no_assistant_can_tell_is_exchanged_or_kept(served: Served, browser: Browser, noise: Path) -> None:
+    """In all three conditions. Refreshed while choosing, the server killed right after; the same photo is refused."""
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    received: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: received.append(shown(data))))
+    walk.open_study(page, served.url)
+    walk.agree(page)
+    walk.describe_oneself(page)
+
+    walk.upload(page, "Assistant 1", noise)
+    cannot_tell(page, "Assistant 1")
+    walk.want_another(page, "Assistant 1")
+    page.reload()
+    walk.heading(page, "Another photo for Assistant 1")
+    page.get_by_role("button", name="Keep this photo").click()
+    cannot_tell(page, "Assistant 1")
+    walk.want_another(page, "Assistant 1")
+    page.get_by_role("radio", name="My own photo").click()
+    page.locator("input[type=file]").set_input_files(noise)
+    expect(page.get_by_text("has seen this photo already")).to_be_visible(timeout=walk.SLOW_MS)
+    expect(page.get_by_role("button", name="Continue")).to_have_count(0)
+    page.get_by_role("button", name="Choose another photo").click()
+    walk.idle(page)
+    page.get_by_role("radio", name="Offered photos").click()
+    walk.choose_offered(page, "Assistant 1", OFFERED, "Another")
+    walk.heading(page, "Assistant 1")
+    served.kill()
+    served.start()
+    walk.answered(page, "Assistant 1")
+    expect(page.get_by_text("I cannot tell from this photo")).to_be_hidden()
+    page.get_by_text("Before you chose another photo").click()
+    expect(page.get_by_text("I cannot tell from this photo")).to_be_visible(timeout=walk.SLOW_MS)
+    page.get_by_role("button", name="Rate").click()
+    rate(page, 1)
+
+    walk.upload(page, "Assistant 2", noise)
+    cannot_tell(page, "Assistant 2")
+    walk.want_another(page, "Assistant 2")
+    walk.choose_offered(page, "Assistant 2", OFFERED, "Another")
+    walk.answered(page, "Assistant 2")
+    page.get_by_role("button", name="Rate").click()
+    rate(page, 2)
+
+    walk.upload(page, "Assistant 3", noise)
+    cannot_tell(page, "Assistant 3")
+    page.get_by_role("button", name="Rate").click()
+    not_told(page.url, *received)
+    rate(page, 3)
+    walk.heading(page, "Looking back")
+
+    with closing(sqlite3.connect(f"file:{served.database}?mode=ro", uri=True)) as conn:
+        jobs = conn.execute("SELECT period, status, count(*) FROM job GROUP BY 1, 2 ORDER BY 1").fetchall()
+        told = conn.execute("SELECT diagnosis IS NULL, photos_exchanged FROM exposures ORDER BY period").fetchall()
+        given_back = conn.execute("SELECT period, manifest IS NOT NULL FROM photo_exchanges ORDER BY 1").fetchall()
+    assert jobs == [(1, "done", 2), (2, "done", 2), (3, "done", 1)]
+    assert told == [(0, 1), (0, 1), (1, 0)]
+    assert given_back == [(1, 1), (2, 1)]
+    page.close()
+
+
+def cannot_tell(page: Page, name: str) -> None:
+    walk.answered(page, name)
+    expect(page.get_by_text("I cannot tell from this photo")).to_be_visible(timeout=walk.SLOW_MS)
+    expect(page.get_by_role("button", name="Choose another photo")).to_be_visible(timeout=walk.SLOW_MS)
 
 
 def talk_and_rate(page: Page, period: int, photo: Path) -> None:

@@ -58,8 +58,8 @@ def go_on(page: Page, name: str = "Continue") -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def choose_offered(page: Page, assistant: str, number: int) -> None:
-    heading(page, f"A photo for {assistant}")
+def choose_offered(page: Page, assistant: str, number: int, which: str = "A") -> None:
+    heading(page, f"{which} photo for {assistant}")
     page.get_by_role("button", name=f"Photo {number}", exact=True).click()
     _continue_with_photo(page)
 
@@ -77,6 +77,12 @@ def _continue_with_photo(page: Page) -> None:
     expect(page.get_by_role("img", name="The photo you chose")).to_be_visible(timeout=SLOW_MS)
     idle(page)
     go_on(page)
+
+
+def want_another(page: Page, assistant: str) -> None:
+    """After "I cannot tell": back to the photo step."""
+    page.get_by_role("button", name="Choose another photo").click()
+    heading(page, f"Another photo for {assistant}")
 
 
 def answered(page: Page, assistant: str) -> Locator:

@@ -16,7 +16,7 @@ from study_app.services import services
 from study_app.study.exchange import SHOWN_BEFORE
 from study_app.study.state import Exposure
 from study_app.study.store import NotSaved
-from tests.scripted import TOKEN, scripted_server, small_png
+from tests.scripted import TOKEN, WORDS, scripted_server, small_png
 from tests.study_app.test_pages import PATIENCE_S, choosing_a_photo, events, state_of, title, token_of, visit
 
 UNCLEAR, CLEAR, UNCLEAR_TOO = (small_png((n, n, n), side=120) for n in (10, 200, 20))
@@ -133,6 +133,7 @@ def test_the_same_photo_again_is_told_kindly() -> None:
     page = pick(page, UNCLEAR)
     assert page.warning[0].value == SHOWN_BEFORE
     assert "Continue" not in labels(page)
+    assert not page.selectbox, "what it shows is not asked"
     assert len(exposure_of(page).jobs) == 1
     page = send(pick_again(page), UNCLEAR_TOO)
     page = pick(offer(page), UNCLEAR)
@@ -151,7 +152,18 @@ def test_what_was_said_about_the_first_photo_can_be_read_again() -> None:
     assert not page.expander
     page = send(offer(page), CLEAR)
     (before,) = (box for box in page.expander if box.label == "Before you chose another photo")
-    assert [message.avatar for message in before.chat_message] == [":material/person:", ":material/counter_1:"]
+    both = [":material/person:", ":material/counter_1:"]
+    assert [message.avatar for message in before.chat_message] == both
+    assert [message.avatar for message in page.chat_message] == both * 2, "the new photo's, outside the box"
+
+
+def test_a_conversation_goes_on_about_the_new_photo_only() -> None:
+    page = send(offer(unclear()), CLEAR)
+    answered(page.chat_input[0].set_value("Why?").run())
+    asked = request_from_json(exposure_of(page).jobs[-1].request)
+    assert [turn.text for turn in asked.history] == [DIAGNOSIS_PROMPT, "".join(WORDS)]
+    assert asked.diagnosis is not None
+    assert asked.diagnosis.label == "psoriasis"
 
 
 def test_a_refresh_at_every_moment_finds_the_same_page() -> None:
