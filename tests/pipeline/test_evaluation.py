@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from dataclasses import replace
@@ -26,10 +27,12 @@ from pipeline.evaluation.masking import absent_names, box_iou, box_of, clear_box
 from pipeline.evaluation.pack import MEASURES
 from pipeline.evaluation.retrieving import large_library, retrieving
 from pipeline.evaluation.seeing import caption_f1, concepts_said, f1, seeing
+from pipeline.evaluation.sheet import CELL, GAP, LINE, ROWS, explanations
 from pipeline.evaluation.timing import megabytes, peak_memory
 from pipeline.evaluation.unseen import cell, photo, shown
+from pipeline.explaining import MemoryImages
 from pipeline.phantom import LABELS, SKIN_TYPES, Phantom, draw
-from pipeline.types import Diagnosis
+from pipeline.types import Diagnosis, Explained, TextDelta
 
 ONE = 100_000_500
 """A test seed."""
@@ -402,3 +405,25 @@ def test_peak_memory_remembers_what_was_given_back() -> None:
     del block
     assert psutil.Process().memory_info().rss / 1e9 < resident - 0.15
     assert peak_memory() > 0.99 * resident
+
+
+# Sheet ---------------------------------------------------------------------------------------------
+
+
+def test_a_sheet_holds_every_photo_and_an_abstention_leaves_its_row_empty() -> None:
+    images, seen = MemoryImages(), []
+
+    def explain(request: Any) -> Any:
+        seen.append(request.photo)
+        yield TextDelta("I cannot tell.")
+        yield Explained(SimpleNamespace(caption=None))  # type: ignore[arg-type]
+
+    explainer: Any = SimpleNamespace(explain=explain)
+    pixels = np.asarray(explanations(explainer, images))
+    assert len(set(seen)) == ROWS
+    assert (pixels[:, -(CELL + GAP) :] == 255).all()  # nothing was drawn
+    for i, sha256 in enumerate(seen):
+        y = GAP + 2 * LINE + i * (CELL + LINE + GAP) + LINE
+        cell_of = pixels[y : y + CELL, GAP : GAP + CELL].astype(float)
+        original = Image.open(io.BytesIO(images.get(sha256))).resize((CELL, CELL), Image.Resampling.LANCZOS)
+        assert np.array_equal(cell_of, np.asarray(original, dtype=float))
