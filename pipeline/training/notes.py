@@ -133,7 +133,7 @@ def _exchange(rng: random.Random, kind: str, facts: Facts, knowledge: Mapping[st
     if kind == "why not" and rng.random() < 0.12:
         strange = rng.choice([s for s in STRANGERS if s not in knowledge])
         return question(kind, rng, name, strange), answer(kind, facts, about)
-    if facts.label and kind in ABOUT_ANY and other != name and rng.random() < 0.35:
+    if facts.label and kind in ABOUT_ANY and other != name and rng.random() < 0.25:
         asked = question(kind, rng, other, other)
         if other in asked.lower():
             return asked, answer(kind, replace(facts, label=other), knowledge[other])

@@ -63,14 +63,14 @@ def _mistyped(word: str, rng: random.Random) -> str:
 
 def _around(text: str, rng: random.Random) -> str:
     """Sometimes an opener, an aside or a tail."""
-    if rng.random() < 0.14:
+    if rng.random() < 0.08:
         end = text[-1] if text[-1] in "?." else ""
         tail = rng.choice(TAILS)
         text = text.rstrip("?.") + (tail if tail[0] == "," else f" {tail}") + end
-    if rng.random() < 0.22:
+    if rng.random() < 0.14:
         opener = rng.choice(OPENERS)
         text = f"{opener} {text if opener[-1] in '.:' else text[0].lower() + text[1:]}"
-    if rng.random() < 0.1:
+    if rng.random() < 0.06:
         text = expand(rng.choice(ASIDES), rng) + " " + text
     return text
 
@@ -78,13 +78,13 @@ def _around(text: str, rng: random.Random) -> str:
 def _noise(text: str, rng: random.Random, names: frozenset[str]) -> str:
     """Case, dropped words, typing errors and missing marks, never inside a condition's name."""
     draw = rng.random()
-    text = text.lower() if draw < 0.3 else text.upper() if draw < 0.33 else text
+    text = text.lower() if draw < 0.25 else text.upper() if draw < 0.26 else text
     words = text.split()
     plain = [i for i, word in enumerate(words) if word.strip("?.,:!").lower() not in names]
-    if len(words) > 5 and plain and rng.random() < 0.12:
+    if len(words) > 5 and plain and rng.random() < 0.05:
         words.pop(rng.choice(plain))
         plain = [i for i, word in enumerate(words) if word.strip("?.,:!").lower() not in names]
-    if rng.random() < 0.12:
+    if rng.random() < 0.06:
         long = [i for i in plain if len(words[i]) > 4]
         for i in rng.sample(long, min(len(long), 1)):
             words[i] = _mistyped(words[i], rng)
