@@ -52,6 +52,8 @@ class Row:
 
     name: str
     seconds: tuple[float, ...]
+    processor: tuple[float, ...]
+    """Processor seconds of all threads: steadier than the clock when other programs run beside"""
     apart: float | None
     """Mean absolute difference from the plain loop's pictures inside the area, of 255 levels; None after a change of
     schedule, which draws other pictures"""
@@ -133,15 +135,20 @@ def work(skingen: SkinGEN, image: np.ndarray, mask: Area, labels: Sequence[str],
 def measure(rows: Sequence[Lever], task: Work, repeats: int) -> list[Row]:
     """Every lever once unmeasured, then all of them in turn, ``repeats`` times."""
     pictures = [lever.draw(task) for lever in rows]
-    seconds: list[list[float]] = [[] for _ in rows]
+    times: list[list[tuple[float, float]]] = [[] for _ in rows]
     for _ in range(repeats):
-        for times, lever in zip(seconds, rows, strict=True):
-            began = time.monotonic()
+        for taken, lever in zip(times, rows, strict=True):
+            began = time.monotonic(), time.process_time()
             lever.draw(task)
-            times.append(time.monotonic() - began)
+            taken.append((time.monotonic() - began[0], time.process_time() - began[1]))
     return [
-        Row(lever.name, tuple(times), apart(pictures[0], drawn, task.mask) if lever.same_schedule else None)
-        for lever, times, drawn in zip(rows, seconds, pictures, strict=True)
+        Row(
+            lever.name,
+            tuple(seconds for seconds, _ in taken),
+            tuple(processor for _, processor in taken),
+            apart(pictures[0], drawn, task.mask) if lever.same_schedule else None,
+        )
+        for lever, taken, drawn in zip(rows, times, pictures, strict=True)
     ]
 
 
@@ -152,13 +159,18 @@ def apart(a: Sequence[Image.Image], b: Sequence[Image.Image], mask: Area) -> flo
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Medians, their ratio to the first row's, and how far the pictures are from its."""
-    loop = statistics.median(rows[0].seconds)
-    lines = [f"{'four look-alikes, every row with those above it':48}{'median':>8}{'ratio':>8}{'apart of 255':>14}"]
+    """Medians, their ratios to the first row's, and how far the pictures are from its."""
+    loop, busy = statistics.median(rows[0].seconds), statistics.median(rows[0].processor)
+    lines = [
+        f"{'four look-alikes, every row with those above it':48}{'median':>8}{'ratio':>8}"
+        f"{'processor':>11}{'ratio':>8}{'apart of 255':>14}"
+    ]
     for row in rows:
-        median = statistics.median(row.seconds)
+        median, processor = statistics.median(row.seconds), statistics.median(row.processor)
         far = "other steps" if row.apart is None else f"{row.apart:.3f}"
-        lines.append(f"{row.name:48}{median:6.2f} s{median / loop:8.2f}{far:>14}")
+        lines.append(
+            f"{row.name:48}{median:6.2f} s{median / loop:8.2f}{processor:9.2f} s{processor / busy:8.2f}{far:>14}"
+        )
     return "\n".join(lines)
 
 

@@ -88,14 +88,14 @@ def test_rows_are_measured_in_turn_and_compared_with_the_first() -> None:
     measured = levers.measure(rows, task, 2)
     assert drawn == ["loop", "batch", "fewer steps"] * 3, "once to warm up, then in turn"
     assert [row.apart for row in measured] == [0.0, 3.0, None]
-    assert all(len(row.seconds) == 2 for row in measured)
+    assert all(len(row.seconds) == len(row.processor) == 2 for row in measured)
 
 
 def test_the_table_gives_each_row_its_ratio_to_the_loop() -> None:
-    rows = [levers.Row("loop", (1.0, 2.0, 9.0), 0.0), levers.Row("ours", (0.5, 0.4, 8.0), None)]
+    rows = [levers.Row("loop", (1.0, 2.0, 9.0), (4.0,), 0.0), levers.Row("ours", (0.5, 0.4, 8.0), (1.0,), None)]
     _, loop, ours = levers.table(rows).splitlines()
-    assert loop.split() == ["loop", "2.00", "s", "1.00", "0.000"]
-    assert ours.split() == ["ours", "0.50", "s", "0.25", "other", "steps"]
+    assert loop.split() == ["loop", "2.00", "s", "1.00", "4.00", "s", "1.00", "0.000"]
+    assert ours.split() == ["ours", "0.50", "s", "0.25", "1.00", "s", "0.25", "other", "steps"]
 
 
 def test_the_peer_without_adapters_is_asked_for_the_same_pictures() -> None:
