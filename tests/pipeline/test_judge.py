@@ -116,7 +116,7 @@ def test_distortions_leave_the_skin_type_to_be_seen() -> None:
         for s in range(6)
     ]
     assert torch.stack(changes).mean() < 0.05
-    assert (distort.jittered(x, torch.Generator().manual_seed(0)) - x).mean((1, 2, 3)).abs().mean() > 0.1
+    assert (distort.jittered(x, torch.Generator().manual_seed(0)) - x).mean((1, 2, 3)).abs().mean() > 0.05
 
 
 def test_a_window_shows_nothing_that_is_not_in_the_picture() -> None:
