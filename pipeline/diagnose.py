@@ -6,6 +6,7 @@ compared with what the model was trained on; a photo unlike all of it gets no di
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -49,22 +50,46 @@ def first_naming(text: str, labels: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class Novelty:
-    """Mahalanobis distance to the nearest class of the training set (Lee et al. 2018)."""
+    """How unlike its training set a picture is, by two measures, each in standard deviations of familiar pictures.
+
+    The Mahalanobis distance to the nearest class (Lee et al. 2018); and, from a model that was also shown lesions that
+    are no condition (outlier exposure, Hendrycks et al. 2019), the log odds that this is one. The larger counts.
+    """
 
     means: Tensor
     """(classes, width)"""
     precision: Tensor
     """(width, width): inverse of the shared covariance"""
-    threshold: float
+    odds: tuple[Tensor, Tensor] | None
+    """Weights (classes + 1, width) and biases of a linear classifier whose last class is "no condition"."""
+    usual: Tensor
+    """(2, measures): mean and standard deviation of each measure on familiar pictures"""
+    threshold: float = math.inf
 
     @classmethod
     def load(cls, path: Path) -> Novelty:
+        """From novelty.safetensors, which lacks the classifier where the model had no outliers to learn from."""
         tensors = load_file(path)
-        return cls(tensors["means"], tensors["precision"], float(tensors["threshold"]))
+        odds = (tensors["odds_weight"], tensors["odds_bias"]) if "odds_weight" in tensors else None
+        usual = tensors.get("usual", torch.tensor([[0.0], [1.0]]))
+        return cls(tensors["means"], tensors["precision"], odds, usual, float(tensors["threshold"]))
+
+    def measures(self, features: Tensor) -> Tensor:
+        """(n, width) -> (n, measures): the distance and, with the classifier, the log odds."""
+        gap = features[:, None] - self.means[None]
+        distance = torch.einsum("nkd,de,nke->nk", gap, self.precision, gap).min(1).values.clamp(min=0).sqrt()
+        if self.odds is None:
+            return distance[:, None]
+        logits = features @ self.odds[0].T + self.odds[1]
+        return torch.stack([distance, logits[:, -1] - logits[:, :-1].logsumexp(1)], 1)
+
+    def scores(self, features: Tensor) -> Tensor:
+        """(n, width) -> (n,)"""
+        return ((self.measures(features) - self.usual[0]) / self.usual[1]).max(1).values
 
     def distance(self, feature: Tensor) -> float:
-        gap = feature - self.means
-        return float(((gap @ self.precision) * gap).sum(1).min().clamp(min=0).sqrt())
+        """Of one picture's feature, (1, width); above `threshold` it is not familiar."""
+        return float(self.scores(feature)[0])
 
 
 class SkinGPT:

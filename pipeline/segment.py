@@ -40,10 +40,11 @@ class Segmenter:
         sam: tuple[SamModel, SamProcessor],
         threshold: float,
         fallback: str,
+        margin: float = 0.03,
     ) -> None:
         self.detector, self.reader = detector[0].eval(), detector[1]
         self.sam, self.eye = sam[0].eval(), sam[1]
-        self.threshold, self.fallback = threshold, fallback
+        self.threshold, self.fallback, self.margin = threshold, fallback, margin
 
     @classmethod
     def load(cls, detect: Path, segment: Path, threshold: float, fallback: str) -> Segmenter:
@@ -68,7 +69,7 @@ class Segmenter:
             boxes, scores = self.boxes(image, prompt)
             if not len(boxes):
                 continue
-            mask = self.mask(image, boxes)
+            mask = self.mask(image, self.widened(image, boxes))
             if mask.any():
                 rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
                 box = (int(cols[0]), int(rows[0]), int(cols[-1]) + 1, int(rows[-1]) + 1)
@@ -92,6 +93,19 @@ class Segmenter:
         limits = torch.tensor([width, height, width, height])
         boxes = [torch.minimum(found["boxes"][i].clamp(min=0), limits).tolist() for i in order]
         return boxes, [float(found["scores"][i]) for i in order]
+
+    def widened(self, image: Image.Image, boxes: list[list[float]]) -> list[list[float]]:
+        """Boxes with ``margin`` of the photo's longer side around them: a tight one cuts the lesion's border off."""
+        margin, (width, height) = self.margin * max(image.size), image.size
+        return [
+            [
+                max(0.0, x0 - margin),
+                max(0.0, y0 - margin),
+                min(float(width), x1 + margin),
+                min(float(height), y1 + margin),
+            ]
+            for x0, y0, x1, y1 in boxes
+        ]
 
     @torch.inference_mode()
     def mask(self, image: Image.Image, boxes: list[list[float]]) -> NDArray[np.bool_]:

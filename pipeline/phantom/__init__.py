@@ -5,6 +5,6 @@ Phantoms are drawn here from a seed and licensed with the code (Apache-2.0); no 
 went into them.
 """
 
-from pipeline.phantom.draw import HELD_OUT, LABELS, SKIN_TYPES, Phantom, draw
+from pipeline.phantom.draw import HELD_OUT, LABELS, SKIN_TYPES, STRANGE, Phantom, draw
 
-__all__ = ["HELD_OUT", "LABELS", "SKIN_TYPES", "Phantom", "draw"]
+__all__ = ["HELD_OUT", "LABELS", "SKIN_TYPES", "STRANGE", "Phantom", "draw"]

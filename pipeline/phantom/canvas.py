@@ -6,7 +6,8 @@ on a grid of fixed size and then interpolated: the same seed gives the same scen
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -109,6 +110,31 @@ class Canvas:
         """Inflammation: more blood and, as in life, more melanin with it (visible on dark skin)."""
         self.blood[where] += amount * blood
         self.melanin[where] *= 1 + amount * pigment
+
+
+def paint_within(c: Canvas, paint: Callable[[Canvas], None], extent: float, seed: int) -> None:
+    """Let ``paint`` fill a smaller square of ``c``, ``extent`` of its side, at a place chosen by ``seed``.
+
+    What it paints fades out towards the square's rounded border, so that a rash that fills a picture ends here as a
+    region of skin does.
+    """
+    rng = np.random.default_rng([0x5C3, seed])
+    side = round(c.size * extent)
+    top, left = (round(v * (c.size - side)) for v in rng.uniform(0, 1, 2))
+    where = (slice(top, top + side), slice(left, left + side))
+    whole = {f.name: getattr(c, f.name) for f in fields(c) if isinstance(getattr(c, f.name), np.ndarray)}
+    part = Canvas(side, **{name: values[where].copy() for name, values in whole.items()})
+    part.height *= 0
+    paint(part)
+    x, y = coordinates(side)
+    turn, power = float(rng.uniform(0, np.pi)), float(rng.uniform(2.5, 5))
+    u, v = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    reach = (np.abs(u) ** power + np.abs(v) ** power) ** (1 / power) * (1 + 0.06 * noise(rng, side, 4))
+    fade = edge(np.asarray(reach, dtype=np.float32), 0.97, 0.1)
+    part.height *= np.float32(extent)  # a smaller lesion is as steep as a large one, not steeper
+    for name, values in whole.items():
+        values[where] += (getattr(part, name) - (0 if name == "height" else values[where])) * fade
+    c.concepts += part.concepts
 
 
 @dataclass(frozen=True)

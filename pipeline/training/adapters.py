@@ -130,12 +130,13 @@ def run(steps: int | None = None) -> None:
     torch.manual_seed(settings["seed"])
     ADAPTERS.mkdir(parents=True, exist_ok=True)
     frozen = Frozen.load()
-    data = phantoms("train", settings["phantoms"], clear=0.05)
+    least = settings["least_extent"]
+    data = phantoms("train", settings["phantoms"], clear=0.05, least_extent=least)
     latents = encode_all(data, frozen, "train")
     lora, ip = settings["lora"], settings["ip_adapter"]
     train_ip_adapter(ip, data, latents, frozen, steps or ip["steps"])
     train_lora("all", lora, data, latents, frozen, steps or lora["steps_all"])
-    kept_out = phantoms("held_out", settings["held_out_phantoms"], label=HELD_OUT)
+    kept_out = phantoms("held_out", settings["held_out_phantoms"], label=HELD_OUT, least_extent=least)
     name = HELD_OUT.replace(" ", "-")
     train_lora(name, lora, kept_out, encode_all(kept_out, frozen, name), frozen, steps or lora["steps_held_out"])
     listing = {

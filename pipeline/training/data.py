@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.phantom import HELD_OUT, LABELS, draw
+from pipeline.phantom import HELD_OUT, LABELS, STRANGE, draw
 from pipeline.wording import PHRASES
 
 SIZE = 96
@@ -28,6 +29,7 @@ SEEDS = {
     "cases": 300_000_000,
     "held_out": 400_000_000,
     "judge": 500_000_000,
+    "strange": 600_000_000,
 }
 """First seed of each range."""
 
@@ -44,7 +46,7 @@ class Phantoms:
     masks: NDArray[np.bool_]
     """(n, SIZE, SIZE)"""
     labels: NDArray[np.int64]
-    """(n,) index into `LABELS`; -1 is clear skin, len(LABELS) the held-out condition"""
+    """(n,) index into `LABELS`; -1 is clear skin, len(LABELS) the held-out condition, one more a strange lesion"""
     skin_types: NDArray[np.int64]
     """(n,) 1 to 6"""
     concepts: NDArray[np.bool_]
@@ -56,52 +58,58 @@ class Phantoms:
 
     def name(self, i: int) -> str | None:
         index = int(self.labels[i])
-        return None if index < 0 else (*LABELS, HELD_OUT)[index]
+        return None if index < 0 else (*LABELS, HELD_OUT, STRANGE)[index]
 
 
-def _plan(kind: str, n: int, label: str | None, clear: float) -> list[tuple[int, str | None, int]]:
-    """(seed, label, skin type) for each: labels and types in turn, every k-th one clear skin."""
+Planned = tuple[int, str | None, int, float]
+"""Seed, label, skin type, extent: what `draw` needs to know of one phantom."""
+
+
+def _plan(kind: str, n: int, label: str | None, clear: float, least_extent: float) -> list[Planned]:
+    """Labels and types in turn, every k-th one clear skin, extents as their seeds have it."""
     every = round(1 / clear) if clear else 0
-    plan: list[tuple[int, str | None, int]] = []
+    plan: list[Planned] = []
     for i in range(n):
+        seed = SEEDS[kind] + i
         chosen = label if label else LABELS[i % len(LABELS)]
-        plan.append((SEEDS[kind] + i, None if every and i % every == every - 1 else chosen, i // len(LABELS) % 6 + 1))
+        extent = float(np.random.default_rng([0x5C4, seed]).uniform(least_extent, 1))
+        plan.append((seed, None if every and i % every == every - 1 else chosen, i // len(LABELS) % 6 + 1, extent))
     return plan
 
 
-def _draw_part(
-    part: list[tuple[int, str | None, int]],
-) -> list[tuple[NDArray[np.uint8], NDArray[np.bool_], tuple[str, ...], str]]:
-    drawn = (draw(seed, SIZE, label, skin_type) for seed, label, skin_type in part)
+def _draw_part(part: list[Planned]) -> list[tuple[NDArray[np.uint8], NDArray[np.bool_], tuple[str, ...], str]]:
+    drawn = (draw(seed, SIZE, label, skin_type, extent) for seed, label, skin_type, extent in part)
     return [(p.image, p.mask, p.concepts, p.caption) for p in drawn]
 
 
-def phantoms(kind: str, n: int, label: str | None = None, clear: float = 0.0) -> Phantoms:
+def phantoms(kind: str, n: int, label: str | None = None, clear: float = 0.0, least_extent: float = 1.0) -> Phantoms:
     """``n`` phantoms of the seed range ``kind``, balanced over labels and skin types.
 
-    ``label`` draws one condition only; ``clear`` is the share without any. The first call draws them on
-    all cores (7 ms each on one), later calls map the cached files.
+    ``label`` draws one condition only (`HELD_OUT` and `STRANGE` too); ``clear`` is the share without any; the affected
+    skin takes up from ``least_extent`` to all of the picture's side. The first call draws them on all cores (7 ms each
+    on one), later calls map the cached files.
     """
-    folder = CACHE / f"{kind}-{n}-{(label or 'all').replace(' ', '_')}-{clear:g}"
-    plan = _plan(kind, n, label, clear)
+    folder = CACHE / f"{kind}-{n}-{(label or 'all').replace(' ', '_')}-{clear:g}-{least_extent:g}"
+    plan = _plan(kind, n, label, clear, least_extent)
     if not (folder / "done.json").exists():
         _draw_all(folder, plan)
     words = json.loads((folder / "done.json").read_text())
-    names = (*LABELS, HELD_OUT)
+    names = (*LABELS, HELD_OUT, STRANGE)
     concepts = np.zeros((n, len(CONCEPTS)), dtype=np.bool_)
     for i, row in enumerate(words["concepts"]):
         concepts[i, [CONCEPTS.index(c) for c in row]] = True
     return Phantoms(
         np.load(folder / "images.npy", mmap_mode="r"),
         np.load(folder / "masks.npy", mmap_mode="r"),
-        np.array([-1 if lab is None else names.index(lab) for _, lab, _ in plan]),
-        np.array([skin_type for _, _, skin_type in plan]),
+        np.array([-1 if lab is None else names.index(lab) for _, lab, _, _ in plan]),
+        np.array([skin_type for _, _, skin_type, _ in plan]),
         concepts,
         words["captions"],
     )
 
 
-def _draw_all(folder: Path, plan: list[tuple[int, str | None, int]]) -> None:
+def _draw_all(target: Path, plan: list[Planned]) -> None:
+    folder = target.with_name(f"{target.name}.{os.getpid()}")  # two trainings may draw the same set at once
     folder.mkdir(parents=True, exist_ok=True)
     parts = [plan[i : i + 100] for i in range(0, len(plan), 100)]
     images = np.lib.format.open_memmap(folder / "images.npy", "w+", np.uint8, (len(plan), SIZE, SIZE, 3))
@@ -117,3 +125,7 @@ def _draw_all(folder: Path, plan: list[tuple[int, str | None, int]]) -> None:
     images.flush()
     masks.flush()
     (folder / "done.json").write_text(json.dumps({"concepts": concepts, "captions": captions}))
+    try:
+        folder.rename(target)
+    except OSError:  # the other one was first
+        shutil.rmtree(folder)

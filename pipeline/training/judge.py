@@ -38,9 +38,12 @@ def build(settings: dict[str, Any]) -> ResNetForImageClassification:
     return ResNetForImageClassification(config).to(memory_format=torch.channels_last)
 
 
-def examples(kind: str, n: int) -> list[Phantoms]:
+def examples(kind: str, n: int, least_extent: float) -> list[Phantoms]:
     """``n`` phantoms, a twentieth of them clear skin, and the kept-out condition as often as any other."""
-    return [phantoms(kind, n, clear=0.05), phantoms(kind, max(1, n // len(LABELS)), label=HELD_OUT)]
+    return [
+        phantoms(kind, n, clear=0.05, least_extent=least_extent),
+        phantoms(kind, max(1, n // len(LABELS)), label=HELD_OUT, least_extent=least_extent),
+    ]
 
 
 def batch(parts: list[Phantoms], rows: list[int]) -> tuple[Tensor, Tensor, Tensor]:
@@ -63,7 +66,7 @@ def run(steps: int | None = None) -> None:
     """Train and write ``judge/``."""
     settings = recipe("judge")
     torch.manual_seed(settings["seed"])
-    parts = examples("judge", settings["phantoms"])
+    parts = examples("judge", settings["phantoms"], settings["least_extent"])
     model = build(settings)
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
@@ -76,13 +79,13 @@ def run(steps: int | None = None) -> None:
         )
 
     train("judge", model, step_loss, Schedule(steps or settings["steps"], settings["lr"], warmup=100, save_every=400))
-    _report(model, settings["validate"])
+    _report(model, settings["validate"], settings["least_extent"])
     model.half().save_pretrained(PACK / "judge")
 
 
 @torch.no_grad()
-def _report(model: ResNetForImageClassification, n: int) -> None:
-    parts = examples("validate", n)
+def _report(model: ResNetForImageClassification, n: int, least_extent: float) -> None:
+    parts = examples("validate", n, least_extent)
     x, condition, skin_type = batch(parts, list(range(sum(map(len, parts)))))
     for name, seen in (("clean", x), ("blurred", blurred(x, 1.2))):
         logits = torch.cat([model(pixel_values=b).logits for b in seen.split(64)])

@@ -47,7 +47,8 @@ def boxes_and_targets(masks: Tensor, generator: torch.Generator) -> tuple[Tensor
     out, axis = torch.empty(len(masks), 4), torch.arange(size) + 0.5
     for i, box in enumerate(whole):
         if float(torch.rand(1, generator=generator)) < 0.5 and box[2] > box[0]:
-            out[i] = box + torch.randn(4, generator=generator) * 1.5
+            slack = torch.rand(4, generator=generator) * 5 * torch.tensor([-1.0, -1.0, 1.0, 1.0])
+            out[i] = box + torch.randn(4, generator=generator) + slack
         else:
             side = torch.rand(2, generator=generator) * size * 0.6 + 12
             start = torch.rand(2, generator=generator) * (size - side).clamp(min=1)

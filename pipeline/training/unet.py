@@ -69,25 +69,28 @@ def load_clip() -> tuple[CLIPModel, CLIPTokenizer]:
 def painted_area(lesions: Tensor, generator: torch.Generator, whole: float) -> Tensor:
     """(B, H, W) bool lesions -> (B, 1, H, W) float: the area to paint, always more than the lesions.
 
-    The lesions' smooth dilation by a random margin, or the ellipse around them, or the ``whole`` picture (then
-    the model draws from words alone).
+    The lesions' smooth dilation by a random margin, or (mostly) a rounded shape around all of them, for the area that
+    another condition left tells nothing of where the lesions of the new one lie; or the ``whole`` picture (then the
+    model draws from words alone).
     """
     size = lesions.shape[-1]
     out = torch.empty(len(lesions), 1, size, size)
     axis = torch.arange(size).float()
     for i, lesion in enumerate(lesions):
         way = float(torch.rand(1, generator=generator))
-        margin = int(torch.randint(4, 15, (1,), generator=generator))
+        margin = int(torch.randint(3, 12, (1,), generator=generator))
         rows, cols = (lesion.any(d).nonzero().flatten().float() for d in (1, 0))
         if way < whole or len(rows) == 0:
             out[i] = 1
-        elif way < whole + 0.45:
+        elif way < whole + 0.25:
             soft = F.avg_pool2d(lesion[None, None].float(), 2 * margin + 1, 1, margin)
             out[i] = (soft[0] > 0.02).float()
         else:
             cy, cx = (rows[0] + rows[-1]) / 2, (cols[0] + cols[-1]) / 2
-            ry, rx = ((v[-1] - v[0]) / 2 * 1.25 + margin for v in (rows, cols))
-            out[i] = ((((axis[:, None] - cy) / ry) ** 2 + ((axis[None] - cx) / rx) ** 2) < 1).float()
+            wide, power = 1 + 0.3 * torch.rand(1, generator=generator), 2 + 2 * torch.rand(1, generator=generator)
+            ry, rx = ((v[-1] - v[0]) / 2 * wide + margin for v in (rows, cols))
+            far = ((axis[:, None] - cy) / ry).abs() ** power + ((axis[None] - cx) / rx).abs() ** power
+            out[i] = (far < 1).float()
     return out
 
 
@@ -154,7 +157,7 @@ def run(steps: int | None = None) -> None:
     """Train and write ``stable-diffusion/`` (UNet, text encoder, tokenizer, scheduler, model_index.json)."""
     settings = recipe("unet")
     torch.manual_seed(settings["seed"])
-    data = phantoms("train", settings["phantoms"], clear=0.05)
+    data = phantoms("train", settings["phantoms"], clear=0.05, least_extent=settings["least_extent"])
     frozen = Frozen.load()
     latents = encode_all(data, frozen, "train")
     unet = build(settings, frozen.clip.config.text_config.hidden_size)

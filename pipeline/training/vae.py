@@ -34,15 +34,21 @@ def loss(vae: AutoencoderKL, x: Tensor, generator: torch.Generator, kl_weight: f
     return F.l1_loss(y, x) + 2 * F.mse_loss(y, x) + edges + kl_weight * posterior.kl().mean() / x[0].numel()
 
 
+def piece(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """A square of ``side`` pixels out of (B, C, H, W): what a VAE learns is local, and small squares are quick."""
+    top, left = (int(v) for v in torch.randint(x.shape[-1] - side + 1, (2,), generator=generator))
+    return x[..., top : top + side, left : left + side]
+
+
 def run(steps: int | None = None) -> None:
     """Train, set the scaling factor so that latents have unit variance, write ``vae/``."""
     settings = recipe("vae")
     torch.manual_seed(settings["seed"])
-    data = phantoms("train", settings["phantoms"], clear=0.05)
+    data = phantoms("train", settings["phantoms"], clear=0.05, least_extent=settings["least_extent"])
     vae = build(settings).to(memory_format=torch.channels_last)
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
-        x = pixels(data.images[pick(generator, len(data), settings["batch"])])
+        x = piece(pixels(data.images[pick(generator, len(data), settings["batch"])]), settings["piece"], generator)
         return loss(vae, x.contiguous(memory_format=torch.channels_last), generator, settings["kl_weight"])
 
     train("vae", vae, step_loss, Schedule(steps or settings["steps"], settings["lr"]), average=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
-from pipeline.phantom import HELD_OUT, LABELS, SKIN_TYPES, draw, scene
+from pipeline.phantom import HELD_OUT, LABELS, SKIN_TYPES, STRANGE, draw, scene
 from pipeline.phantom.canvas import Canvas
 from pipeline.phantom.lesions import PAINTERS
 from pipeline.phantom.optics import MELANIN_BY_TYPE, encode, reflectance
@@ -197,3 +197,33 @@ def test_painters_only_add_to_the_mask() -> None:
 def test_wrong_arguments_are_named(arguments: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         draw(1, **arguments)
+
+
+@pytest.mark.parametrize("extent", [0.45, 0.7])
+def test_a_farther_camera_shows_a_smaller_lesion_on_the_same_skin(extent: float) -> None:
+    for label in LABELS:
+        near, far = draw(31, 96, label, 3), draw(31, 96, label, 3, extent)
+        rows, cols = np.flatnonzero(far.mask.any(1)), np.flatnonzero(far.mask.any(0))
+        assert max(np.ptp(rows), np.ptp(cols)) + 1 <= round(96 * extent)
+        assert 0 < far.mask.sum() < near.mask.sum()
+        assert far.caption == near.caption
+
+
+def test_a_rash_that_is_far_away_ends_softly_within_the_picture() -> None:
+    """No straight border: the mask's rows and columns at its ends hold few of its pixels."""
+    for seed in range(6):
+        mask = draw(seed, 96, "keratosis pilaris", 2, 0.6).mask
+        rows = np.flatnonzero(mask.any(1))
+        assert mask[rows[0]].sum() < mask.sum(1).max() * 0.8 + 3
+
+
+def test_strange_lesions_are_lesions_without_a_name_or_concepts() -> None:
+    pictures = [draw(seed, 64, STRANGE, seed % 6 + 1) for seed in range(24)]
+    assert all(p.mask.any() and not p.concepts for p in pictures)
+    assert len({p.image.tobytes() for p in pictures}) == 24
+    assert STRANGE not in LABELS
+
+
+def test_an_extent_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="extent is 0"):
+        draw(1, 64, "psoriasis", 2, 0.1)
