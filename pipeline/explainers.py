@@ -204,7 +204,8 @@ class SkinGENExplainer:
             models=self.skingen.models,
             prompts=record.prompts | {f"image: {i.label}": i.prompt for i in record.images},
             adapters=plans,
-            settings={**profile.settings, "scheduler": generator.scheduler_name, "decoding": "greedy"},
+            settings=profile.settings
+            | {"scheduler": generator.scheduler_name, "precision": generator.precision, "decoding": "greedy"},
             diagnosis=record.diagnosis,
             caption=record.caption,
             cases=tuple(c.case_id for c in record.cases),
