@@ -142,19 +142,22 @@ def leaves_alone(pictures: Sequence[Drawn]) -> Iterator[Figure]:
 
 
 def scores(skingen: SkinGEN, dino: DinoEmbedder, pictures: Sequence[Drawn]) -> Iterator[Figure]:
-    """The paper's scores (Table 2) and how far they tell conditions apart; encoders of this pack."""
+    """The paper's scores (Table 2), and how far DINOv2's tells conditions apart; encoders of this pack.
+
+    The paper draws whole pictures from the caption of an original and compares the two. Here the photo's own condition
+    is redrawn from its caption, and only the redrawn square is compared: the rest is the photo itself.
+    """
     images, prompts = skingen.clip.images([d.picture for d in pictures]), [d.order.prompt for d in pictures]
     yield mean(
         "CLIP score of picture and prompt (this pack's small CLIP)", (images * skingen.clip.texts(prompts)).sum(1)
     )
     own = [d for d in pictures if d.order.label == d.phantom.label]
-    originals = [photo(d.phantom) for d in own]
-    redrawn = [d.picture for d in own]
+    redrawn, originals = [d.square for d in own], [photo(d.phantom).crop(d.frame.box) for d in own]
     for name, encoder in (("CLIP", skingen.clip), ("DINOv2", dino)):
         alike = (encoder.images(redrawn) * encoder.images(originals)).sum(1)
-        yield mean(f"{name} similarity of photo and its own condition redrawn (this pack's small {name})", alike)
+        yield mean(f"{name} similarity of the redrawn square and the photo (this pack's small {name})", alike)
     errors = [squared_error(a, b) for a, b in zip(redrawn, originals, strict=True)]
-    yield mean("mean squared error of photo and its own condition redrawn", errors)
+    yield mean("mean squared error of the redrawn square and the photo, range 0 to 1", errors)
     yield from likeness(dino, pictures)
 
 
