@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import yaml
 from diffusers import StableDiffusionInpaintPipeline, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save_file
@@ -37,6 +38,7 @@ def train_lora(
 ) -> None:
     """One LoRA on ``data``; alpha equals the rank, so that its scale is 1 with or without metadata."""
     unet = load_unet()
+    unet.set_attn_processor(AttnProcessor())  # as in `unet.run`
     unet.add_adapter(LoraConfig(r=settings["rank"], lora_alpha=settings["rank"], target_modules=TARGETS))
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
@@ -111,9 +113,9 @@ def train_ip_adapter(settings: dict[str, Any], data: Phantoms, latents: Tensor, 
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rows = pick(generator, len(data), settings["batch"])
-        inputs, target, times = example(data, latents, rows, frozen, generator, 0.3)
+        inputs, target, times = example(data, latents, rows, frozen, generator, 0.5)
         with torch.no_grad():
-            words = frozen.words(prompts_of(data, rows, generator, silent=0.3))
+            words = frozen.words(prompts_of(data, rows, generator, silent=0.5))
             seen = cropped(turned(pixels(data.images[rows]), generator), generator, 0.8)
             picture = frozen.clip.get_image_features(pixel_values=seen).pooler_output
             picture = picture * (torch.rand(len(rows), 1, generator=generator) > 0.1)

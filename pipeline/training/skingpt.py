@@ -303,6 +303,7 @@ def run(steps: int | None = None) -> None:
     data = phantoms("train", settings["phantoms"], clear=0.05)
     words = tokenizer(settings["vocabulary"])
     model = build(settings, words)
+    model.set_attn_implementation("eager")  # on a CPU and in bfloat16 up to twice as fast as "sdpa"
     writer = Writer(words, settings["queries"])
     long = {k: steps or settings["steps"][k] for k in settings["steps"]}
     novelty = fit_novelty(model, data, train_vision(model, data, settings, long["vision"]))

@@ -19,6 +19,7 @@ from diffusers import (
     StableDiffusionInpaintPipeline,
     UNet2DConditionModel,
 )
+from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPModel, CLIPTokenizer
@@ -161,6 +162,7 @@ def run(steps: int | None = None) -> None:
     frozen = Frozen.load()
     latents = encode_all(data, frozen, "train")
     unet = build(settings, frozen.clip.config.text_config.hidden_size)
+    unet.set_attn_processor(AttnProcessor())  # on a CPU and in bfloat16 faster than the fused one
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rows = pick(generator, len(data), settings["batch"])
