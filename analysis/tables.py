@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.compare import Comparison, Friedman, Pair
+from analysis.compare import Comparison, Pair
 from analysis.describe import NOTHING, Description, bounded, describe, half_up, p_value
 from analysis.export import Table
+from analysis.friedman import Friedman
 from analysis.model import Condition, Item, StudyData
 
 CHARACTERISTICS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -180,8 +181,8 @@ def _pair_columns(pair: Pair) -> dict[str, object]:
         "statistic": test.w_plus,
         "w_minus": test.w_minus,
         "p": test.p,
-        "p_asymptotic": None if test.exact else test.p,
-        "p_exact": test.p if test.exact else None,
+        "p_asymptotic": test.p_asymptotic,
+        "p_exact": test.p_exact,
         "p_holm": pair.p_holm,
         "effect": "rank_biserial",
         "effect_size": test.rank_biserial,
