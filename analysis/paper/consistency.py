@@ -117,3 +117,15 @@ def _reason(sd: str, total: int, squares: list[int], even: list[int]) -> str:
     if not even:
         return f"the sum of squares that gives {sd} would be odd where the sum {total} is even, or the reverse"
     return f"the sum of squares that gives {sd} at the sum {total} is out of the scale's reach"
+
+
+def counts_of_percentage(percent: str, n: int, rule: Rule = Rule.either) -> range:
+    """GRIM for percentages: every count out of ``n`` that is printed as ``percent`` percent; empty where none is.
+
+    Raises:
+        ValueError: n below 1, or ``percent`` is no number.
+    """
+    if n < 1:
+        raise ValueError(f"n = {n}: at least one case is needed")
+    found = rounds_to(percent, rule).times(Fraction(n, 100)).integers()
+    return range(max(found.start, 0), min(found.stop, n + 1))
