@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -31,17 +32,27 @@ PARTS: dict[str, Part] = {
 """In an order in which they can be trained one after the other."""
 
 
-def train_part(part: str, steps: int | None = None) -> None:
-    """Train one part with its recipe, ``steps`` overriding the recipe's number."""
+Steps = Annotated[int | None, typer.Option(help="Shorten (or lengthen) the recipe.")]
+Fewer = Annotated[int | None, typer.Option(help="At most so many phantoms; for trying it out.")]
+Into = Annotated[Path | None, typer.Option(help="Folder to write to instead of pipeline/packs/phantom.")]
+
+
+def train_part(part: str, steps: int | None = None, phantoms: int | None = None, into: Path | None = None) -> None:
+    """Train one part with its recipe; ``steps`` and ``phantoms`` override the recipe's numbers."""
+    from pipeline.training import loop
+
+    loop.PHANTOMS_AT_MOST = phantoms
+    if into is not None:  # before the part's module takes these names over
+        into.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(loop.PACK / "labels.yaml", into / "labels.yaml")
+        loop.PACK = into
     importlib.import_module(f"pipeline.training.{part}").run(steps)
 
 
 def _command(part: str, about: str) -> None:
     @app.command(part.replace("_", "-"), help=about)
-    def command(
-        steps: Annotated[int | None, typer.Option(help="Shorten (or lengthen) the recipe.")] = None,
-    ) -> None:
-        train_part(part, steps)
+    def command(steps: Steps = None, phantoms: Fewer = None, into: Into = None) -> None:
+        train_part(part, steps, phantoms, into)
 
 
 for _part in PARTS:
@@ -50,13 +61,16 @@ for _part in PARTS:
 
 @app.command()
 def pack(
-    steps: Annotated[int | None, typer.Option(help="Steps for every part; for trying it out.")] = None,
+    steps: Steps = None,
+    phantoms: Fewer = None,
+    into: Into = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Parts at once; as many as cores when not given.")] = None,
     log: Annotated[Path, typer.Option(help="Where to keep what this command prints.")] = WORK / "pack.txt",
 ) -> None:
     """Train every part into pipeline/packs/phantom, several side by side. Broken off, it goes on where it was."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    shorter = () if steps is None else ("--steps", str(steps))
+    given = {"--steps": steps, "--phantoms": phantoms, "--into": into}
+    options = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     with log.open("a") as file:
 
         def say(line: str) -> None:
@@ -66,7 +80,7 @@ def pack(
 
         try:
             run_together(
-                PARTS, lambda name: this_python("train", name, *shorter), jobs or os.cpu_count() or 1, WORK / "out", say
+                PARTS, lambda name: this_python("train", name, *options), jobs or os.cpu_count() or 1, WORK / "out", say
             )
         except PartFailed as error:
             typer.echo(str(error), err=True)

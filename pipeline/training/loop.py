@@ -21,10 +21,16 @@ WORK = Path(".cache/training")
 PACK = Path(__file__).parents[1] / "packs" / "phantom"
 
 
+PHANTOMS_AT_MOST: int | None = None
+"""For trying the trainings out: no recipe draws more than this."""
+
+
 def recipe(part: str) -> dict[str, Any]:
     """Settings of ``part`` from recipes/<part>.yaml."""
     settings = yaml.safe_load((RECIPES / f"{part}.yaml").read_text())
     assert isinstance(settings, dict)
+    if PHANTOMS_AT_MOST is not None:
+        settings |= {k: min(v, PHANTOMS_AT_MOST) for k, v in settings.items() if k.endswith("phantoms")}
     return settings
 
 

@@ -270,7 +270,7 @@ def fit_novelty(model: Blip2ForConditionalGeneration, data: Phantoms, odds: tupl
     The threshold is the 97.7th percentile on phantoms that no training used.
     """
     features = torch.cat(
-        [model.vision_model(pixels(data.images[i : i + 64])).pooler_output for i in range(0, 6000, 64)]
+        [model.vision_model(pixels(data.images[i : i + 64])).pooler_output for i in range(0, min(6000, len(data)), 64)]
     )
     labels = torch.as_tensor(data.labels[: len(features)]) % (len(LABELS) + 1)
     means = torch.stack([features[labels == k].mean(0) for k in range(len(LABELS) + 1)])
