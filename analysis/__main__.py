@@ -14,6 +14,7 @@ from rich.text import Text
 from analysis.errors import InputError, NoData
 from analysis.export import Table
 from analysis.figures import SIMULATED
+from analysis.paper.command import reproduce
 from analysis.report import Summary, summarise, write
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -104,6 +105,9 @@ def _grid(table: Table) -> Grid:
     for row in table.display.itertuples(index=False):
         grid.add_row(*(Text(str(cell)) for cell in row))
     return grid
+
+
+app.command()(reproduce)
 
 
 if __name__ == "__main__":

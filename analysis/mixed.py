@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import optimize, stats
 
 from analysis.friedman import Floats, Ints
@@ -72,12 +73,8 @@ class Mixed:
 
 def dummies(levels: Sequence[object]) -> Floats:
     """(rows, distinct − 1) indicator columns, the first level (in sorted order) left away."""
-    names = sorted({str(level) for level in levels})
-    texts = np.array([str(level) for level in levels], dtype=object)
-    columns = np.zeros((len(texts), max(len(names) - 1, 0)))
-    for index, name in enumerate(names[1:]):
-        columns[:, index] = texts == name
-    return columns
+    codes, names = pd.factorize(np.array([str(level) for level in levels], dtype=object), sort=True)
+    return (codes[:, None] == np.arange(1, max(len(names), 1))).astype(float)
 
 
 def effects(
@@ -97,7 +94,7 @@ def effects(
         return dict.fromkeys(wanted, Effect(note="too few answers to tell the terms of the model apart"))
     if float(np.ptp(values)) == 0:
         return dict.fromkeys(wanted, Effect(note="all answers are equal"))
-    codes = np.unique(np.array([str(name) for name in participants], dtype=object), return_inverse=True)[1]
+    codes = pd.factorize(np.array([str(name) for name in participants], dtype=object))[0]
     fitted = fit(_sums(values, design, codes))
     if fitted is None:
         return dict.fromkeys(wanted, Effect(note="the model explains every answer: nothing is left to compare with"))

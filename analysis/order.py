@@ -13,20 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from analysis.between import Kruskal, kruskal_wallis
 from analysis.friedman import Floats, Friedman, friedman
 from analysis.mixed import Effect, dummies, effects
-
-
-@dataclass(frozen=True)
-class Kruskal:
-    """Kruskal–Wallis test over groups; figures are None where ``note`` says why."""
-
-    n: int
-    groups: int
-    chi2: float | None = None
-    df: int | None = None
-    p: float | None = None
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +83,7 @@ def _carry_over(rows: pd.DataFrame) -> Effect:
 
 def _fixed(rows: pd.DataFrame, terms: dict[str, Floats]) -> tuple[Effect, Effect]:
     """Period given participant, condition given both (R: anova(lm(y ~ participant + period + condition)))."""
-    people = np.unique(rows["participant"].astype(str).to_numpy(), return_inverse=True)[1]
+    people = pd.factorize(rows["participant"])[0]
     number = int(people.max(initial=-1)) + 1
     y = rows["value"].to_numpy(float)
     whole = np.column_stack([y, terms["period"], terms["condition"]])
@@ -126,18 +115,8 @@ def _left(y: Floats, x: Floats) -> float:
 def _by_sequence(rows: pd.DataFrame, sequences: Mapping[str, str]) -> Kruskal:
     means = rows.groupby("participant")["value"].mean()
     known = means[[str(who) in sequences for who in means.index]]
-    return kruskal_wallis([group.to_numpy(float) for _, group in known.groupby(lambda who: sequences[str(who)])])
-
-
-def kruskal_wallis(groups: list[Floats]) -> Kruskal:
-    """Tie-corrected Kruskal–Wallis test with the chi-square p (R: kruskal.test; scipy.stats.kruskal)."""
-    n = sum(group.size for group in groups)
-    if len(groups) < 2:
-        return Kruskal(n, len(groups), note="fewer than two groups")
-    if float(np.ptp(np.concatenate(groups))) == 0:
-        return Kruskal(n, len(groups), note="all answers are equal")
-    found = stats.kruskal(*groups)
-    return Kruskal(n, len(groups), float(found.statistic), len(groups) - 1, float(found.pvalue))
+    groups = [group.to_numpy(float) for _, group in known.groupby(lambda who: sequences[str(who)])]
+    return kruskal_wallis(groups, exact=False)
 
 
 def _counted(rows: pd.DataFrame, sequences: Mapping[str, str]) -> dict[str, int]:
