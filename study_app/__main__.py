@@ -18,7 +18,7 @@ from rich.progress import Progress
 from study_app.study.allocation import sequences
 from study_app.study.definition import DefinitionError, Study, load_study
 from study_app.study.errors import StoreError
-from study_app.study.export import ExportError, export_zip
+from study_app.study.export import ExportError, write_export
 from study_app.study.media import MediaStore, folder_of
 from study_app.study.simulate import Effect, parse_effect
 from study_app.study.simulate import simulate as run_simulation
@@ -191,16 +191,56 @@ def simulate(
 
 
 @cli.command()
+def reconstruct(
+    db: Annotated[Path, typer.Option("--db", help="Database to fill; must hold no participants.")],
+    study: Annotated[Path, typer.Argument(help="Study file (YAML) with the paper's statements.")] = DEFAULT_STUDY,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
+) -> None:
+    """Write the paper's 32 participants, reconstructed from its Tables 3 and 5, as sessions of the study.
+
+    Nobody gave these answers; they are one of many data sets that give the published numbers. What was never
+    published (Figure 9) is not stored. Analyse with: python -m analysis reproduce DB --out DIR
+    """
+    from analysis.paper.reconstruction import reconstruct as draw
+    from study_app.study.reconstruct import reconstructed_study, write_sessions
+
+    with plain_failures():
+        drawn = draw(seed)
+        loaded = reconstructed_study(load_study(study), drawn)
+        store = Store.open(db)
+        try:
+            with Progress(transient=True) as progress:
+                task = progress.add_task("Reconstructed participants", total=len(drawn.people))
+                write_sessions(
+                    loaded,
+                    drawn,
+                    store,
+                    MediaStore(folder_of(db), store),
+                    on_finished=lambda finished: progress.update(task, completed=finished),
+                )
+        finally:
+            store.close()
+    typer.echo(f"{len(drawn.people)} reconstructed participants in {db}.")
+    typer.echo(f"Tables 3 and 5 from them, beside the paper's: python -m analysis reproduce {db} --out DIR")
+
+
+@cli.command()
 def export(
     db: DbOption = DEFAULT_DB,
     out: Annotated[Path, typer.Option(help="ZIP file to write.")] = Path("study-export.zip"),
+    photos: Annotated[
+        bool, typer.Option("--photos", help="With participants' photos and the pictures they were shown.")
+    ] = False,
 ) -> None:
-    """Write ratings, participants, exposures, flow and more as CSV into a ZIP, with the database."""
+    """Write all data into a ZIP: tidy and wide CSV, Parquet, codebook, Psych-DS, the database, checksums."""
     with plain_failures(), existing(db) as store:
-        content = export_zip(store)
-        with out.open("xb") as file:
-            file.write(content)
-    typer.echo(f"{out}: {len(content)} bytes.")
+        written = write_export(store, out, MediaStore(folder_of(db), store) if photos else None)
+    typer.echo(f"{out}: {written.size} bytes.")
+    for name, rows in written.rows.items():
+        if "/" not in name:
+            typer.echo(f"  {rows:>8} rows  {name}")
+    for name in written.lost_pictures:
+        typer.echo(f"  gone or damaged: {name}", err=True)
 
 
 @cli.command()

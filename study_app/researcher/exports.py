@@ -1,55 +1,125 @@
-"""Downloads: everything as CSV in a ZIP with a copy of the database, and the database alone."""
+"""Downloads: everything as one ZIP, prepared first so that a failure is told in words, and the database alone."""
 
 from __future__ import annotations
 
-import io
-import zipfile
+import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import streamlit as st
 
+from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
 from study_app.services import Services, services
-from study_app.study.export import export_zip
+from study_app.study.export import Exported, ExportError, write_database, write_export
+
+LARGEST_PICTURES = 200_000_000
+"""Bytes of pictures that a download may hold: it is in the app's memory until the page is left."""
+READY = "export_ready"
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """A finished ZIP, waiting to be downloaded."""
+
+    name: str
+    content: bytes
+    written: Exported
+
+
+@guarded
 def page() -> None:
     opened = services()
     researcher_head("Export")
     st.markdown(
-        "Participants appear under their numbers. Free comments and conversations are inside: "
-        "treat the files as personal data."
+        "Participants appear under their numbers; who withdrew is in no file. Free comments and conversations are "
+        "inside: treat the files as personal data."
     )
-    name = f"{opened.study.id}-{datetime.now(UTC):%Y%m%d-%H%M}"
     left, right = st.columns(2, gap="large")
     with left, st.container(border=True):
-        st.subheader("Everything, as ZIP", anchor=False)
-        st.markdown("One CSV per view (ratings, participants, exposures, flow and more) and the database.")
-        st.download_button(
-            "Download ZIP",
-            lambda: export_zip(opened.store),
-            f"{name}.zip",
-            "application/zip",
-            type="primary",
-            icon=":material/download:",
-            on_click="ignore",
-            key="export_zip",
-        )
+        _everything(opened)
     with right, st.container(border=True):
-        st.subheader("The database", anchor=False)
-        st.markdown("A consistent copy, also while people are answering. `python -m analysis report` reads it.")
-        st.download_button(
-            "Download database",
-            lambda: _copy(opened),
-            f"{name}.db",
-            "application/vnd.sqlite3",
-            icon=":material/download:",
-            on_click="ignore",
-            key="export_db",
-        )
+        _database(opened)
+
+
+def _everything(opened: Services) -> None:
+    st.subheader("Everything, as ZIP", anchor=False)
+    st.markdown(
+        "Tidy tables as CSV and Parquet, one row a participant for SPSS, JASP and jamovi, a codebook, a Psych-DS "
+        "folder without free text, the database, a README and checksums."
+    )
+    too_large = _bytes_of_pictures(opened) > LARGEST_PICTURES
+    with_photos = st.toggle(
+        "With participants' photos",
+        disabled=too_large,
+        help="Also the pictures they were shown. Large amounts: `python -m study_app export --photos`.",
+        key="export_photos",
+    )
+    if st.button("Prepare ZIP", type="primary", icon=":material/folder_zip:", key="export_prepare"):
+        _prepare(opened, with_photos and not too_large)
+    ready: _Ready | None = st.session_state.get(READY)
+    if ready is not None:
+        _offer(ready)
+
+
+def _prepare(opened: Services, with_photos: bool) -> None:
+    """Write the ZIP and keep it for `_offer`. A failure is shown, and no older ZIP is offered in its place."""
+    st.session_state.pop(READY, None)
+    name = f"{_name(opened)}.zip"
+    with st.spinner("Writing, and counting every row again"), tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / name
+        try:
+            written = write_export(opened.store, file, opened.media if with_photos else None)
+        except ExportError as error:
+            st.error(str(error))
+            return
+        st.session_state[READY] = _Ready(name, file.read_bytes(), written)
+
+
+def _offer(ready: _Ready) -> None:
+    rows = ready.written.rows
+    st.markdown(
+        f"Ready: {rows['participants.csv']} participants, {rows['all_answers.csv']} answers, "
+        f"{ready.written.size / 1e6:.1f} MB. All rows agree with the database."
+    )
+    if ready.written.lost_pictures:
+        st.warning(f"{len(ready.written.lost_pictures)} pictures are gone or damaged; README.txt names them.")
+    st.download_button(
+        "Download ZIP",
+        ready.content,
+        ready.name,
+        "application/zip",
+        icon=":material/download:",
+        on_click="ignore",
+        key="export_zip",
+    )
+
+
+def _database(opened: Services) -> None:
+    st.subheader("The database", anchor=False)
+    st.markdown("A consistent copy, also while people are answering. `python -m analysis report` reads it.")
+    st.download_button(
+        "Download database",
+        lambda: _copy(opened),
+        f"{_name(opened)}.db",
+        "application/vnd.sqlite3",
+        icon=":material/download:",
+        on_click="ignore",
+        key="export_db",
+    )
 
 
 def _copy(opened: Services) -> bytes:
-    """The copy inside the ZIP: taken by SQLite's backup, without the researcher's password."""
-    with zipfile.ZipFile(io.BytesIO(export_zip(opened.store))) as archive:
-        return archive.read("study.db")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "study.db"
+        write_database(opened.store, copy)
+        return copy.read_bytes()
+
+
+def _bytes_of_pictures(opened: Services) -> int:
+    return sum(file.stat().st_size for file in opened.media.folder.rglob("*.png"))
+
+
+def _name(opened: Services) -> str:
+    return f"{opened.study.id}-{datetime.now(UTC):%Y%m%d-%H%M}"

@@ -1,0 +1,154 @@
+"""The ZIP: everything is written to files first, packed, and counted again from the pack before it gets its name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+from pathlib import Path
+
+from study_app.study.export import codebook as book
+from study_app.study.export import photos, wide
+from study_app.study.export.counts import checked_counts, must_agree
+from study_app.study.export.csv_files import count_rows, write_csv
+from study_app.study.export.parquet import write_parquet
+from study_app.study.export.psychds import write_psychds
+from study_app.study.export.readme import Pictures, about, readme
+from study_app.study.export.snapshot import snapshot
+from study_app.study.export.tables import NAMES, SCHEMA, columns_of, rows_of
+from study_app.study.export.variables import Definition, read_definitions
+from study_app.study.media import MediaStore
+from study_app.study.store import Store
+
+CHUNK = 1 << 20
+CHECKSUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: the file, its bytes, the rows of each CSV file in it, and pictures whose files are gone."""
+
+    path: Path
+    size: int
+    rows: Mapping[str, int]
+    lost_pictures: tuple[str, ...]
+
+
+@dataclass
+class _Pack:
+    """The open ZIP, with the checksum of everything that went in."""
+
+    archive: zipfile.ZipFile
+    checksums: dict[str, str] = field(default_factory=dict)
+
+    def add(self, name: str, file: Path) -> None:
+        digest = hashlib.sha256()
+        entry = zipfile.ZipInfo.from_file(file, name)
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        with file.open("rb") as source, self.archive.open(entry, "w") as target:
+            while chunk := source.read(CHUNK):
+                digest.update(chunk)
+                target.write(chunk)
+        self.checksums[name] = digest.hexdigest()
+
+    def add_png(self, name: str, png: bytes) -> None:
+        self.archive.writestr(name, png, zipfile.ZIP_STORED)  # compressed already
+        self.checksums[name] = hashlib.sha256(png).hexdigest()
+
+    def close(self) -> None:
+        lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(self.checksums.items()))
+        self.archive.writestr(CHECKSUMS, lines, zipfile.ZIP_DEFLATED)
+        self.archive.close()
+
+
+def write_export(store: Store, target: Path, media: MediaStore | None = None) -> Exported:
+    """Write the ZIP to ``target``, with the pictures if ``media`` is given. Complete under its name or not there.
+
+    Raises ExportError (a count is not the database's), NotSaved (the database is busy), FileExistsError."""
+    if target.exists():
+        raise FileExistsError(f"{target} exists; choose another name.")
+    part = target.with_name(target.name + ".part")
+    exported_at = store.database.clock().astimezone(UTC).isoformat(timespec="seconds")
+    try:
+        with tempfile.TemporaryDirectory() as scratch, snapshot(store, Path(scratch)) as conn:
+            folder = Path(scratch) / "export"
+            folder.mkdir()
+            definitions = read_definitions(conn)
+            rows = _write_tables(conn, folder, definitions, exported_at)
+            pack = _Pack(zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED))
+            lost = _add_pictures(pack, conn, media)
+            pictures = Pictures(media is not None, photos.owned(conn), lost)
+            (folder / "README.txt").write_text(readme(conn, definitions, rows, pictures, exported_at), "utf-8")
+            for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+                pack.add(file.relative_to(folder).as_posix(), file)
+            pack.add("study.db", Path(scratch) / "study.db")
+            pack.close()
+        count_again(part, rows)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return Exported(target, target.stat().st_size, rows, lost)
+
+
+def count_again(archive: Path, rows: Mapping[str, int]) -> None:
+    """Count the rows of every CSV file in the finished ZIP. Raises ExportError when one is not as in ``rows``."""
+    with zipfile.ZipFile(archive) as packed:
+        for name, expected in rows.items():
+            with packed.open(name) as file:
+                must_agree(name, count_rows(file), expected)
+
+
+def _write_tables(
+    conn: sqlite3.Connection, folder: Path, definitions: Sequence[Definition], exported_at: str
+) -> dict[str, int]:
+    """Everything made of the tables; returns the rows that each CSV file must have, by its name in the ZIP."""
+    rows = {f"{table}.csv": number for table, number in checked_counts(conn, definitions).items()}
+    (folder / "parquet").mkdir()
+    for table in NAMES:
+        write_csv(folder / f"{table}.csv", columns_of(conn, table), rows_of(conn, table))
+        held = write_parquet(conn, table, folder / "parquet" / f"{table}.parquet")
+        must_agree(f"{table}.parquet", held, rows[f"{table}.csv"])
+    studies = dict.fromkeys(definition.study for definition in definitions)
+    columns = {study: wide.variables([one for one in definitions if one.study == study]) for study in studies}
+    (folder / "wide").mkdir()
+    for study in studies:
+        rows[f"wide/{study}.csv"] = _write_wide(conn, folder / "wide" / f"{study}.csv", study, columns[study])
+    entries = book.codebook(conn, definitions, {f"wide/{study}.csv": columns[study] for study in studies})
+    rows["codebook.csv"] = len(entries)
+    write_csv(folder / "codebook.csv", book.HEADER, book.rows(entries))
+    text = book.markdown(entries, ", ".join(studies))
+    (folder / "codebook.md").write_text(text, "utf-8")
+    summary = about(conn, definitions)
+    for file, number in write_psychds(
+        conn, folder / "psych-ds", definitions, columns, summary, text, exported_at
+    ).items():
+        rows[file.relative_to(folder).as_posix()] = number
+    return rows
+
+
+def _write_wide(conn: sqlite3.Connection, file: Path, study: str, columns: Sequence[wide.Variable]) -> int:
+    """The wide file; returns the rows that it must have. Raises ExportError unless every answer found its cell."""
+    placed: list[int] = []
+    write_csv(file, wide.header(columns), wide.wide_rows(conn, study, columns, placed.append))
+    people, answers = (
+        int(conn.execute(f"SELECT count(*) FROM {SCHEMA}.{table} WHERE study = ?", (study,)).fetchone()[0])
+        for table in ("participants", "all_answers")
+    )
+    must_agree(f"the answers in wide/{study}.csv", sum(placed), answers)
+    return people
+
+
+def _add_pictures(pack: _Pack, conn: sqlite3.Connection, media: MediaStore | None) -> tuple[str, ...]:
+    """Names of those whose files are gone."""
+    lost = []
+    for name, png in photos.pictures(conn, media) if media else ():
+        if png is None:
+            lost.append(name)
+        else:
+            pack.add_png(name, png)
+    return tuple(lost)

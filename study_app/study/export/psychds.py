@@ -1,0 +1,152 @@
+"""A Psych-DS folder (schema 1.5, psych-ds.github.io): what may be published, with its data dictionary.
+
+Left out: free text, the questions that participants typed and photos. They may tell who somebody is, and a
+Psych-DS folder is made to be passed on. The rules are those of `psychds-validator`; the tests re-check them.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from study_app.study.export.columns import COLUMNS, describe
+from study_app.study.export.csv_files import write_csv
+from study_app.study.export.tables import TABLES, WITHDRAWN, columns_of, count_of, public_select
+from study_app.study.export.variables import Definition
+from study_app.study.export.wide import PERSON, Variable, header, wide_rows
+
+PUBLISHED = (*(table.name for table in TABLES if not table.free_text), WITHDRAWN)
+README = """# {title}
+
+{description}
+
+This folder follows Psych-DS (https://psych-ds.github.io). `dataset_description.json` describes every column,
+`documentation/codebook.md` every variable with its values.
+
+Keys: a row of `ratings` is one participant, item and period; of `exposures` one participant and period; of
+`participants`, `flow` and the wide files one participant. Empty cells are missing. Texts that begin like a formula
+have an apostrophe in front. Free text, questions typed by participants and photos are left out; they are in the
+export this folder came with. Before you publish: fill in `license`, `citation` and `funder`, and check what the
+ethics approval allows.
+"""
+
+
+def write_psychds(
+    conn: sqlite3.Connection,
+    folder: Path,
+    definitions: Sequence[Definition],
+    wide: Mapping[str, Sequence[Variable]],
+    about: str,
+    codebook: str,
+    exported_at: str,
+) -> dict[Path, int]:
+    """Write the folder; returns its CSV files with the rows that each must have.
+
+    ``wide``: study -> columns. ``about``: one paragraph on the data. ``exported_at``: ISO-8601."""
+    written: dict[Path, int] = {}
+    variables: dict[str, dict[str, Any]] = {}
+    data = folder / "data"
+    data.mkdir(parents=True)
+    only = definitions[0].study if len({definition.study for definition in definitions}) == 1 else None
+    for table in PUBLISHED:
+        file = data / file_name(only, table)
+        write_csv(file, columns_of(conn, table), conn.execute(public_select(conn, table)))
+        written[file] = count_of(conn, table)
+        _add(variables, (_column(table, name) for name in columns_of(conn, table)))
+    for study, columns in wide.items():
+        file = data / file_name(study, "wide")
+        written[file] = _write_wide(conn, file, study, columns)
+        _add(variables, (_column("participants", name) for name in PERSON))
+        _add(variables, (_variable(column) for column in columns if not column.free_text))
+    title = "; ".join(dict.fromkeys(definition.title for definition in definitions)) or "Study without participants"
+    description = _description(definitions, title, about, list(variables.values()), exported_at)
+    (folder / "dataset_description.json").write_text(json.dumps(description, indent=2, ensure_ascii=False), "utf-8")
+    (folder / "README.md").write_text(README.format(title=title, description=about), "utf-8")
+    (folder / "CHANGES.md").write_text(
+        f"# Changes\n\n- {exported_at[:10]}: exported from the study's database.\n", "utf-8"
+    )
+    (folder / "documentation").mkdir()
+    (folder / "documentation" / "codebook.md").write_text(codebook, "utf-8")
+    return written
+
+
+def file_name(study: str | None, table: str) -> str:
+    """``study-skingen_description-photoExchanges_data.csv``: values in Psych-DS names are letters and digits."""
+    keywords = ([f"study-{_alphanumeric(study)}"] if study else []) + [f"description-{_alphanumeric(table)}"]
+    return f"{'_'.join(keywords)}_data.csv"
+
+
+def _alphanumeric(text: str) -> str:
+    first, *others = text.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def _write_wide(conn: sqlite3.Connection, file: Path, study: str, columns: Sequence[Variable]) -> int:
+    """The wide file without free text; returns the rows that it must have."""
+    kept = [*range(len(PERSON)), *(n for n, column in enumerate(columns, len(PERSON)) if not column.free_text)]
+    names = header(columns)
+
+    def rows() -> Iterator[list[Any]]:
+        for row in wide_rows(conn, study, columns):
+            yield [row[n] for n in kept]
+
+    write_csv(file, [names[n] for n in kept], rows())
+    return int(conn.execute("SELECT count(*) FROM tidy.participants WHERE study = ?", (study,)).fetchone()[0])
+
+
+def _description(
+    definitions: Sequence[Definition], title: str, about: str, variables: list[dict[str, Any]], exported_at: str
+) -> dict[str, Any]:
+    """dataset_description.json: a schema.org Dataset (JSON-LD)."""
+    institutions = [name for name in dict.fromkeys(d.institution for d in definitions) if not name.startswith("[")]
+    constructs = dict.fromkeys(a.construct for definition in definitions for a in definition.asked if a.construct)
+    description: dict[str, Any] = {
+        "@context": "https://schema.org/",
+        "@type": "Dataset",
+        "name": title,
+        "description": about,
+        "schemaVersion": "Psych-DS 1.5.0",
+        "dateCreated": exported_at[:10],
+        "identifier": [definition.hash for definition in definitions],
+        "keywords": ["user study", "explainable AI", *constructs],
+        "measurementTechnique": "Online questionnaire",
+        "variableMeasured": variables,
+    }
+    if institutions:
+        description["author"] = [{"@type": "Organization", "name": name} for name in institutions]
+    return description
+
+
+def _add(known: dict[str, dict[str, Any]], new: Iterable[dict[str, Any]]) -> None:
+    """A name that several files share is one variable; where they mean different things, it says both."""
+    for variable in new:
+        before = known.setdefault(variable["name"], variable)
+        if variable["description"] not in before["description"]:
+            before["description"] += f" / {variable['description']}"
+
+
+def _column(table: str, name: str) -> dict[str, Any]:
+    column = describe(table, name)
+    description = column.description
+    if name == "manifest":
+        description = f"{COLUMNS['manifest'].description}; what may repeat a participant's words is left out"
+    variable = {"@type": "PropertyValue", "name": name, "description": description}
+    return {**variable, "unitText": column.unit} if column.unit else variable
+
+
+def _variable(column: Variable) -> dict[str, Any]:
+    variable: dict[str, Any] = {"@type": "PropertyValue", "name": column.name, "description": column.label}
+    if column.unit:
+        variable["unitText"] = column.unit
+    lowest = [asked.minimum for asked in column.asked if asked.minimum is not None]
+    highest = [asked.maximum for asked in column.asked if asked.maximum is not None]
+    if lowest and highest:
+        variable |= {"minValue": min(lowest), "maxValue": max(highest)}
+    if column.values:
+        variable["valueReference"] = [
+            {"@type": "PropertyValue", "value": value, "name": label or str(value)} for value, label in column.values
+        ]
+    return variable

@@ -1,0 +1,198 @@
+"""One row a participant, for SPSS, JASP and jamovi: a column for every item, and for every condition if repeated.
+
+Versions of a study share one file; what a version did not ask stays empty. Free text stands on one line, because
+SPSS ends a case at a line break, also within quotation marks. Where several options may be chosen, each has a
+column of 0 and 1. Where the answer is a number, "prefer not to say" is an empty cell; all_answers.csv tells it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from study_app.study.export.columns import ColumnKind
+from study_app.study.export.errors import ExportError
+from study_app.study.export.spss import safe_name
+from study_app.study.export.tables import SCHEMA
+from study_app.study.export.variables import NUMERIC, SHORT, Asked, Definition
+
+PERSON = (
+    "participant",
+    "run_kind",
+    "outcome",
+    "exclusion_reason",
+    "definition_hash",
+    "sequence",
+    "arrived_at",
+    "completed_at",
+)
+"""Columns of the view participants that come first. Their names suit SPSS as they are."""
+VERSION = PERSON.index("definition_hash")
+PERIOD, SECONDS = "#period", "#exposure_s"
+"""Stand for an item in the keys of what is no answer; no item is called so."""
+
+
+class Key(NamedTuple):
+    """What a column holds. ``condition`` is None for what is asked once, ``option`` where only one is chosen."""
+
+    item: str
+    condition: str | None
+    option: str | None = None
+
+    @property
+    def plain_name(self) -> str:
+        return "_".join(part for part in (self.item.removeprefix("#"), self.condition, self.option) if part)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A column as one version of the study wants it."""
+
+    label: str
+    kind: ColumnKind
+    unit: str = ""
+    asked: Asked | None = None
+    values: tuple[tuple[int | str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One column. ``versions`` are the short hashes of the versions of the study that have it, each with what it
+    asks there (None for what is no answer)."""
+
+    name: str
+    key: Key
+    label: str
+    kind: ColumnKind
+    unit: str
+    values: tuple[tuple[int | str, str], ...]
+    versions: tuple[tuple[str, Asked | None], ...]
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """Each way of asking once; empty for what is no answer."""
+        return tuple(dict.fromkeys(asked for _, asked in self.versions if asked is not None))
+
+    @property
+    def free_text(self) -> bool:
+        return any(asked.kind == "text" for asked in self.asked)
+
+
+def variables(definitions: Sequence[Definition]) -> tuple[Variable, ...]:
+    """The columns after PERSON, of all versions of one study, each once. The same definitions give the same names."""
+    taken = {name.lower() for name in PERSON}
+    found: dict[Key, list[tuple[str, Wanted]]] = {}
+    for definition in definitions:
+        for key, wanted in _wanted(definition):
+            found.setdefault(key, []).append((definition.short, wanted))
+    return tuple(_merged(safe_name(key.plain_name, taken), key, versions) for key, versions in found.items())
+
+
+def _merged(name: str, key: Key, versions: Sequence[tuple[str, Wanted]]) -> Variable:
+    wanted = [one for _, one in versions]
+    kinds = {one.kind for one in wanted}
+    return Variable(
+        name=name,
+        key=key,
+        label=" / ".join(dict.fromkeys(one.label for one in wanted)),
+        kind=kinds.pop() if len(kinds) == 1 else "text",
+        unit=wanted[0].unit,
+        values=tuple(dict.fromkeys(chain.from_iterable(one.values for one in wanted))),
+        versions=tuple((short, one.asked) for short, one in versions),
+    )
+
+
+def _wanted(definition: Definition) -> Iterator[tuple[Key, Wanted]]:
+    for condition, label in definition.conditions:
+        yield Key(PERIOD, condition), Wanted(f"Period in which {label} was met", "integer")
+        yield Key(SECONDS, condition), Wanted(f"Time with {label}, from photo to rating", "number", "s")
+    for asked in definition.asked:
+        places: tuple[tuple[str | None, str], ...] = definition.conditions if asked.per_condition else ((None, ""),)
+        for place, label in places:
+            lead = f"{label}: {asked.wording}" if label else asked.wording
+            if asked.kind == "several":
+                for option, words in asked.values:
+                    chosen = Wanted(f"{lead} [{words}]", "integer", "", asked, ((0, "not chosen"), (1, "chosen")))
+                    yield Key(asked.item, place, str(option)), chosen
+            else:
+                yield Key(asked.item, place), Wanted(lead, _kind(asked), asked.unit, asked, asked.values)
+
+
+def _kind(asked: Asked) -> ColumnKind:
+    return "integer" if asked.kind == "scale" else "number" if asked.kind == "number" else "text"
+
+
+def header(columns: Sequence[Variable]) -> list[str]:
+    return [*PERSON, *(column.name for column in columns)]
+
+
+def wide_rows(
+    conn: sqlite3.Connection, study: str, columns: Sequence[Variable], on_row: Callable[[int], None] = lambda _: None
+) -> Iterator[list[Any]]:
+    """One row per participant of ``study``, by number. ``on_row`` is told how many answers each row holds.
+
+    Raises ExportError for an answer that has no column."""
+    places = {column.key: place for place, column in enumerate(columns, len(PERSON))}
+    asked = {(version, one.item): one for column in columns for version, one in column.versions if one is not None}
+    answers = _of_each(conn, "all_answers", "participant, item, condition, period, value", study)
+    exposures = _of_each(conn, "exposures", "participant, condition, period, started_at, finished_at", study)
+    people = f"SELECT {', '.join(PERSON)} FROM {SCHEMA}.participants WHERE study = ? ORDER BY participant"
+    for person in conn.execute(people, (study,)):
+        row: list[Any] = [*person, *([None] * len(columns))]
+        for _, condition, period, started, finished in exposures(person[0]):
+            row[places[Key(PERIOD, condition)]] = period
+            row[places[Key(SECONDS, condition)]] = _seconds(started, finished)
+        given = answers(person[0])
+        for _, item, condition, period, value in given:
+            try:
+                for key, cell in _cells(
+                    asked[person[VERSION][:SHORT], item], None if period is None else condition, value
+                ):
+                    row[places[key]] = cell
+            except (KeyError, ValueError):
+                problem = f"no column for what {person[0]} answered to '{item}': {value!r}"
+                raise ExportError(f"Nothing was exported: {problem}.") from None
+        on_row(len(given))
+        yield row
+
+
+def _cells(asked: Asked, condition: str | None, value: Any) -> Iterator[tuple[Key, Any]]:
+    """The cell or cells of one answer. Raises ValueError for a list of options that is none."""
+    if asked.kind == "several":
+        chosen = json.loads(value) if value.startswith("[") else None
+        for option, _ in asked.values:
+            yield Key(asked.item, condition, str(option)), None if chosen is None else int(option in chosen)
+    elif asked.kind in NUMERIC:
+        yield Key(asked.item, condition), None if isinstance(value, str) else value
+    else:
+        yield Key(asked.item, condition), " ".join(value.splitlines()) if isinstance(value, str) else value
+
+
+def _of_each(conn: sqlite3.Connection, table: str, columns: str, study: str) -> Callable[[str], list[Any]]:
+    """A function that gives the rows of one participant after the other, asked in order of their numbers; only
+    one participant's rows are in memory."""
+    rows = conn.execute(f"SELECT {columns} FROM {SCHEMA}.{table} WHERE study = ? ORDER BY participant", (study,))
+    groups = groupby(rows, key=itemgetter(0))
+    waiting = next(groups, None)
+
+    def of(participant: str) -> list[Any]:
+        nonlocal waiting
+        if waiting is None or waiting[0] != participant:
+            return []
+        found = list(waiting[1])
+        waiting = next(groups, None)
+        return found
+
+    return of
+
+
+def _seconds(started: str, finished: str | None) -> float | None:
+    if finished is None:
+        return None
+    return round((datetime.fromisoformat(finished) - datetime.fromisoformat(started)).total_seconds(), 3)
