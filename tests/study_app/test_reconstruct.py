@@ -10,11 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from analysis.paper.reconstruction import STUDY, Reconstruction, reconstruct
 from analysis.paper.reconstruction_csv import csv_files
 from analysis.paper.reproduce import reproduce
 from analysis.report import summarise
+from study_app.__main__ import cli
 from study_app.study.definition import Study
 from study_app.study.media import MediaStore, folder_of
 from study_app.study.reconstruct import reconstructed_study, write_sessions
@@ -120,3 +122,15 @@ def test_a_study_without_the_statements_is_refused(study: Study) -> None:
     shorter = replace(study, items=study.items[:-1])
     with pytest.raises(Refused, match="does not ask useful; use"):
         reconstructed_study(shorter, reconstruct(SEED))
+
+
+def test_the_command_writes_the_sessions_and_names_the_next_one(memory_folder: Path) -> None:
+    db = memory_folder / "command.db"
+    result = CliRunner().invoke(cli, ["reconstruct", "--db", str(db), "--seed", "2"])
+    assert result.exit_code == 0
+    assert f"python -m analysis reproduce {db}" in result.output
+    with closing(sqlite3.connect(db)) as conn:
+        assert conn.execute("SELECT value FROM meta WHERE key = 'reconstruction'").fetchone() == ("2",)
+    again = CliRunner().invoke(cli, ["reconstruct", "--db", str(db)])
+    assert again.exit_code == 1
+    assert "database of its own" in again.stderr
