@@ -109,3 +109,26 @@ def figure4a_table(facts: Published) -> Table:
     display = frame.assign(percent_agree=frame["percent_agree"].map(half_up)).astype(str)
     display.columns = [name.replace("_", " ").capitalize() for name in columns]
     return Table("skingpt4_figure4a", "SkinGPT-4, Figure 4a: agreement, from the published counts", frame, display)
+
+
+def figure4bc_table(facts: Published) -> Table:
+    """SkinGPT-4's Figures 4b (response times) and 4c (agreement over repeats), as published, in one unit each."""
+    rows: list[tuple[object, ...]] = []
+    for cell in facts.select("skingpt4", "figure4b"):
+        what, _, unit = cell.column.partition(", ")
+        seconds = None if not unit else float(cell.number) * {"seconds": 1, "minutes": 60}[unit]
+        rows.append(("4b", cell.row, what, cell.value, seconds, None))
+    answers = facts.cell("skingpt4", "figure4c", "answers", "count")
+    for cell in facts.select("skingpt4", "figure4c", column="count"):
+        rows.append(("4c", cell.row, "count", cell.value, None, 100 * cell.whole / answers.whole))
+    frame = pd.DataFrame(rows, columns=["figure", "row", "what", "published", "seconds", "percent"])
+    display = frame.assign(
+        seconds=[_or_empty(value) for value in frame["seconds"]],
+        percent=[_or_empty(value) for value in frame["percent"]],
+    )
+    title = "SkinGPT-4, Figures 4b and 4c: the published numbers"
+    return Table("skingpt4_figure4bc", title, frame, display.rename(columns=str.capitalize), words=3)
+
+
+def _or_empty(value: float) -> str:
+    return "" if pd.isna(value) else half_up(value)

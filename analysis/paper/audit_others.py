@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from analysis.describe import half_up
-from analysis.paper.checks import Check, decide, signed, total
+from analysis.paper.checks import Check, Verdict, decide, signed, total
 from analysis.paper.consistency import counts_of_percentage
 from analysis.paper.published import Cell, Published
 
@@ -19,6 +21,7 @@ def audit(facts: Published) -> tuple[Check, ...]:
         *(_percentages(facts, table) for table in TEXTS),
         *(_text_and_figure(facts, table, item) for table in TEXTS for item in facts.rows("skingpt4", "figure4a")),
         _added_percentages(facts),
+        _response_times(facts),
         _repeats(facts),
         _test_sets(facts),
         *(_synthetic_training(facts, metric) for metric in ("AUC", "Recall", "F1")),
@@ -140,6 +143,31 @@ def _added_percentages(facts: Published) -> Check:
         verdict=decide(holds),
         sentence=f"{parts[0].value}% + {parts[1].value}% = {float(added):.2f}% adds two rounded percentages; "
         f"from the counts it is {share}.",
+    )
+
+
+def _response_times(facts: Published) -> Check:
+    """Where the slowest of one group is faster than the fastest of the other, the ranks are known without the data.
+
+    Then Mann-Whitney's U is 0, and of the C(m + n, m) ways to give the ranks to the groups one is as extreme on either
+    side (R: wilcox.test(x, y, exact = TRUE) on any two separated samples).
+    """
+    slowest = facts.cell("skingpt4", "figure4b", "SkinGPT-4", "highest, seconds")
+    fastest = facts.cell("skingpt4", "figure4b", "online dermatologists", "lowest, minutes")
+    first, second = facts.select("skingpt4", "figure4b", column="n")
+    apart = slowest.number < 60 * fastest.number
+    p = 2 / math.comb(first.whole + second.whole, first.whole)
+    test = f"U = 0, exact two-sided p = {p:.2g}" if apart else "the ranges overlap: no test follows from them"
+    return Check(
+        key="skingpt4.figure4b.test",
+        paper="skingpt4",
+        claim="Figure 4b: SkinGPT-4 answers faster than online dermatologists (Mann-Whitney)",
+        cells=(first, second, slowest, fastest),
+        published=f"at most {slowest.value} s; at least {fastest.value} min",
+        computed=test,
+        verdict=Verdict.holds if apart else Verdict.open,
+        sentence=f"SkinGPT-4's slowest answer took {slowest.value} s, the dermatologists' fastest {fastest.value} min "
+        f"({first.value} and {second.value} answers): {test}.",
     )
 
 

@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -33,18 +34,21 @@ class Bar:
     statement: str
     mean: float
     sd: float
+    n: int
     published: str
     equal: bool
 
 
-def bars(compared: Sequence[Compared], means: dict[str, float], sds: dict[str, float]) -> tuple[Bar, ...]:
-    """Table 5's rows, in order. ``means``, ``sds``: statement -> the report's number."""
+def bars(compared: Sequence[Compared], table5: pd.DataFrame) -> tuple[Bar, ...]:
+    """Table 5's rows, in order; ``table5`` is the report's (question, mean, sd, n)."""
+    computed = {str(row["question"]): row for row in table5.to_dict("records")}
     cells = [row for row in compared if row.cell.table == "table5"]
     found = []
     for statement in dict.fromkeys(row.cell.row for row in cells):
         mean, sd = (row for row in cells if row.cell.row == statement)
         both = f"{mean.cell.value} ± {sd.cell.value}"
-        found.append(Bar(statement, means[statement], sds[statement], both, mean.equal and sd.equal))
+        row = computed[statement]
+        found.append(Bar(statement, float(row["mean"]), float(row["sd"]), int(row["n"]), both, mean.equal and sd.equal))
     return tuple(found)
 
 
@@ -132,7 +136,8 @@ def _reconstructed(axes: Axes, facts: Published, known: Sequence[Bar]) -> None:
     axes.invert_yaxis()
     axes.set_xlim(low, max([high, *(bar.mean + bar.sd for bar in known)]) + 0.1)
     axes.set_xticks(range(low, high + 1))
-    axes.set_xlabel(f"Rating (mean ± SD), n = {facts.participants.value}", fontsize=6.5, color=PALETTE.ink)
+    people = " or ".join(str(n) for n in sorted({bar.n for bar in known}))
+    axes.set_xlabel(f"Rating (mean ± SD), n = {people}", fontsize=6.5, color=PALETTE.ink)
     _dress(axes, f"{KNOWN}\nthe statements rated once (Table 5)")
 
 

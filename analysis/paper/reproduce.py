@@ -86,11 +86,14 @@ def _files(found: Reproduction, seed: int | None) -> dict[str, bytes]:
         audit.closure_table(facts),
         audit.checks_table(found.checks),
         audit.figure4a_table(facts),
+        audit.figure4bc_table(facts),
     )
     contents: dict[str, bytes] = {}
     for table in tables:
-        contents |= {f"{table.name}.csv": table.csv(), f"{table.name}.md": table.markdown().encode()}
-    bars = figure9.bars(found.compared, *_table5(found.summary))
+        contents[f"{table.name}.csv"] = table.csv()
+        contents[f"{table.name}.md"] = table.markdown().encode()
+        contents[f"{table.name}.tex"] = table.latex().encode()
+    bars = figure9.bars(found.compared, found.summary.table5.frame)
     contents |= _pictures(figure9.draw(facts, bars))
     contents["what_cannot_be_reproduced.md"] = pages.what_cannot_be_reproduced(found.checks).encode()
     names = [*contents, "report/report.html", *([] if seed is None else [f"{FOLDER}/ratings.csv"])]
@@ -100,16 +103,8 @@ def _files(found: Reproduction, seed: int | None) -> dict[str, bytes]:
     return {"reproduction.md": page.encode(), **contents}
 
 
-def _table5(summary: Summary) -> tuple[dict[str, float], dict[str, float]]:
-    rows = summary.table5.frame.to_dict("records")
-    means = {str(row["question"]): float(row["mean"]) for row in rows}
-    return means, {str(row["question"]): float(row["sd"]) for row in rows}
-
-
 def _how(seed: int | None) -> str:
-    drawn = (
-        "Nobody gave these answers: they are drawn so that Tables 3 and 5 may come out, one of many possible data sets."
-    )
+    drawn = "Nobody gave these answers: they were drawn among the many data sets that give Tables 3 and 5."
     if seed is None:
         return f"{drawn} They were read from the database of a reconstruction."
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from scipy import stats
 
 from analysis.paper import audit_others, audit_skingen
 from analysis.paper.checks import Check, Verdict
@@ -92,6 +93,7 @@ skingpt4 | figure4c | answers | count | 751 | skingpt4.figure4c.answers | contra
 skingpt4 | table2 | Herpes | clinical evaluation | 11 | skingpt4.table2.clinical_evaluation | contradicts
 skingpt4 | text | cases | n | 160 | skingpt4.figure4a.cases | holds
 skingpt4 | text (arXiv) | Willingness to use | percent agree | 76.25 | skingpt4.arxiv.figure4a.7 | holds
+skingpt4 | figure4b | online dermatologists | lowest, minutes | 0.01 | skingpt4.figure4b.test | not determined
 dermdit  | table2 | caption | test datasets | 11 | dermdit.table2.test_sets | holds
 dermdit  | table2 | DDI | synthetic: Recall | 0.069 | dermdit.table2.recall | contradicts
 """.strip().splitlines()
@@ -102,6 +104,13 @@ def test_a_changed_cell_changes_the_verdict(line: str) -> None:
     paper, table, row, column, value, key, verdict = (part.strip() for part in line.split("|"))
     assert checks()[key].verdict != verdict
     assert checks(changed(paper, table, row, column, value))[key].verdict == verdict
+
+
+def test_separated_response_times_determine_their_test() -> None:
+    """scipy on any two separated samples of 20 gives the same p."""
+    p = stats.mannwhitneyu(range(20), range(100, 120), method="exact").pvalue
+    computed = checks()["skingpt4.figure4b.test"].computed
+    assert computed == f"U = 0, exact two-sided p = {p:.2g}"
 
 
 def test_counts_of_a_percentage() -> None:

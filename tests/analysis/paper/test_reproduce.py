@@ -49,6 +49,9 @@ def test_the_lists_are_complete(folder: Path) -> None:
     assert len(rows(folder / "closure.csv")) == 2 + 1 + 4 + 4 + 4 + 2
     assert len(rows(folder / "consistency.csv")) == 6 * 2 + 6
     assert len(rows(folder / "audit.csv")) == len(audit(FACTS)) > 60
+    times = {(row["row"], row["what"]): row["seconds"] for row in rows(folder / "skingpt4_figure4bc.csv")}
+    assert times["SkinGPT-4", "median"] == "0.73"
+    assert times["online dermatologists", "upper quartile"] == "1050.0"
     agreeing = [row["percent_agree"] for row in rows(folder / "skingpt4_figure4a.csv")]
     assert agreeing == ["80.0", "81.25", "84.375", "86.25", "82.5", "91.875", "76.25"]
 
@@ -59,7 +62,7 @@ def test_the_page_leads_to_every_file(folder: Path) -> None:
     assert len(named) > 12
     assert [name for name in named if not (folder / name).is_file()] == []
     assert "21 of 21 cells are equal" in page
-    assert "one of many possible data sets" in page
+    assert "Nobody gave these answers" in page
 
 
 def test_what_cannot_be_reproduced_comes_from_the_checks(folder: Path) -> None:
