@@ -74,13 +74,21 @@ def check(file: Annotated[Path, typer.Argument(help="Study file (YAML).")] = DEF
     with plain_failures():
         study = load_study(file)
     typer.echo(f"{file}: good. {study.title}")
+    if study.version:
+        typer.echo(f"  version         {study.version}")
+    typer.echo(f"  languages       {', '.join(study.languages)}")
     typer.echo(f"  conditions      {', '.join(f'{c.key} ({c.label})' for c in study.conditions)}")
-    typer.echo(f"  sequences       {len(sequences(study))}, all orders")
+    how = "between subjects" if study.design.kind == "between" else study.design.sequences.replace("_", " ")
+    typer.echo(f"  sequences       {len(sequences(study))}, {how}")
     typer.echo(f"  items           {len(study.repeated_items)} per condition, {len(study.final_items)} once")
+    for source in study.instruments:
+        typer.echo(f"  instrument      {source.title}. {source.licence}")
     typer.echo(f"  planned         {study.planned_n} participants")
     typer.echo(f"  definition hash {study.hash}")
     for field in placeholders(study):
         typer.echo(f"  to be replaced before a real study: {field}")
+    if study.languages != ("en",):
+        typer.echo("  the app's own words (buttons, progress, errors) are in English")
 
 
 def placeholders(study: Study) -> list[str]:

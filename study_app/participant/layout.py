@@ -48,7 +48,9 @@ def foot(study: Study, participant: str = "") -> None:
 
 
 def assistants(visit: Visit, period: int) -> str:
-    return f"{visit.study.name_in_period(period)} of {len(visit.study.conditions)}"
+    """Where in the study: "Assistant 2 of 3"; just the name where there is one only."""
+    name = visit.study.name_in_period(period)
+    return name if visit.study.periods == 1 else f"{name} of {visit.study.periods}"
 
 
 def not_saved() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from study_app.participant import consent, conversation, demographics, finish, photo, questionnaire
+from study_app.participant import consent, conversation, finish, photo, questionnaire
+from study_app.participant.language import in_language
 from study_app.participant.layout import demonstration_banner, foot, scroll_up_on_a_new_step
 from study_app.services import Services, services
 from study_app.study import flow, visit
@@ -19,7 +20,7 @@ def page() -> None:
         _unknown_link(opened)
         return
     opened.store.touch(participant)
-    now = visit.current(opened.store, participant)
+    now = in_language(visit.current(opened.store, participant))
     _show(opened, now)
     scroll_up_on_a_new_step(now)
 
@@ -46,7 +47,7 @@ def _show(opened: Services, now: Visit) -> None:
         case flow.Consent():
             consent.show(opened, now)
         case flow.Demographics():
-            demographics.show(opened, now)
+            questionnaire.show_demographics(opened, now)
         case flow.Photo(period):
             photo.show(opened, now, period)
         case flow.Conversation(period):

@@ -1,30 +1,45 @@
-"""Statements rated on a scale (Table 4 of the paper), and the free comments."""
+"""Pages of items: about oneself, about an assistant, looking back; and the free comments."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from study_app.participant.items import ask, ends
 from study_app.participant.layout import assistants, foot, head
 from study_app.participant.saving import begin_clock, next_clicked, reconcile, stored
 from study_app.services import Services
 from study_app.study import flow
-from study_app.study.definition import Item, Scale
+from study_app.study.definition import Item, Likert
 from study_app.study.visit import Visit
 
-_SAVED = ":green[:material/check_circle: Saved]"
+SAVED = ":green[:material/check_circle: Saved]"
+_HOW_FAR = "How far do you agree? There are no right or wrong answers."
+_NO_RIGHT = "There are no right or wrong answers."
+
+
+def show_demographics(services: Services, visit: Visit) -> None:
+    head(visit, "About you")
+    begin_clock(visit)
+    for item in visit.study.demographics:
+        if isinstance(item, Likert):
+            st.markdown(f"**{item.wording}**")
+        value = ask(visit.study, item, f"question_{item.id}", stored(visit, item.id), isinstance(item, Likert))
+        _below(visit, item, reconcile(services, visit, item.id, value))
+    next_clicked(services, visit)
+    foot(visit.study, visit.state.participant)
 
 
 def show_rating(services: Services, visit: Visit, period: int) -> None:
     name = visit.study.name_in_period(period)
     head(visit, f"How was {name}?", f"Rating {assistants(visit, period)}")
-    st.markdown("How far do you agree? There are no right or wrong answers.")
+    st.markdown(_introduction(visit.study.repeated_items))
     _items(services, visit, visit.study.repeated_items, period)
 
 
 def show_final(services: Services, visit: Visit) -> None:
     head(visit, "Looking back")
     intro = flow.final_items_intro(visit.study, visit.state)
-    st.markdown(intro or "How far do you agree? There are no right or wrong answers.")
+    st.markdown(intro or _introduction(visit.study.final_items))
     _items(services, visit, visit.study.final_items, None)
 
 
@@ -42,9 +57,13 @@ def show_comments(services: Services, visit: Visit) -> None:
         key="comments",
     )
     if (written or before is not None) and reconcile(services, visit, comments.id, written):
-        st.markdown(_SAVED)
+        st.markdown(SAVED)
     next_clicked(services, visit, "Finish")
     foot(visit.study, visit.state.participant)
+
+
+def _introduction(items: tuple[Item, ...]) -> str:
+    return _HOW_FAR if all(isinstance(item, Likert) for item in items) else _NO_RIGHT
 
 
 def _items(services: Services, visit: Visit, items: tuple[Item, ...], period: int | None) -> None:
@@ -56,30 +75,24 @@ def _items(services: Services, visit: Visit, items: tuple[Item, ...], period: in
 
 
 def _item(services: Services, visit: Visit, n: int, item: Item, period: int | None) -> bool:
-    """One statement with its scale; True when its answer is stored."""
-    scale = visit.study.scale_of(item)
-    st.markdown(f"**{n}. {item.wording}**")
+    """One item with its widget; True when its answer is stored."""
+    st.markdown(f"**{n}. {item.wording}**" + (" (may be left out)" if item.missing == "may_skip" else ""))
     before = stored(visit, item.id, period)
-    value = st.segmented_control(
-        _read_aloud(item, scale),
-        scale.points,
-        default=int(before) if before is not None else None,
-        required=True,
-        width="stretch",
-        wrap=False,
-        label_visibility="collapsed",
-        key=f"item_{item.id}_{period or 0}",
-    )
-    ends = st.container(horizontal=True, horizontal_alignment="distribute")
-    with ends:
-        st.markdown(scale.labels[0], width="content")
-        is_saved = reconcile(services, visit, item.id, value, period)
-        if is_saved:
-            st.markdown(_SAVED, width="content")
-        st.markdown(scale.labels[-1], width="content")
+    value = ask(visit.study, item, f"item_{item.id}_{period or 0}", before, labelled=True)
+    is_saved = reconcile(services, visit, item.id, value, period)
+    _below(visit, item, is_saved)
     return is_saved
 
 
-def _read_aloud(item: Item, scale: Scale) -> str:
-    """The label a screen reader speaks: plain text, with what the ends mean."""
-    return f"{item.wording} {scale.minimum} is {scale.labels[0].lower()}, {scale.maximum} is {scale.labels[-1].lower()}"
+def _below(visit: Visit, item: Item, is_saved: bool) -> None:
+    """What the ends mean, with the mark of a stored answer between them."""
+    words = ends(visit.study, item)
+    if words is None:
+        if is_saved:
+            st.markdown(SAVED)
+        return
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.markdown(words[0], width="content")
+        if is_saved:
+            st.markdown(SAVED, width="content")
+        st.markdown(words[1], width="content")

@@ -11,34 +11,41 @@ import time
 
 import streamlit as st
 
+from study_app.participant.language import shown_language
 from study_app.participant.layout import not_saved
 from study_app.services import Services
 from study_app.study import flow
-from study_app.study.state import Value
+from study_app.study.definition import Likert
+from study_app.study.state import TAKEN_BACK, Value
 from study_app.study.store import NotSaved, Refused
 from study_app.study.visit import Visit
 
 
 def stored(visit: Visit, item: str, period: int | None = None) -> Value | None:
-    return visit.state.answers.get((item, period))
+    """The stored answer; None where there is none, or it was taken back."""
+    value = visit.state.answers.get((item, period))
+    return None if value == TAKEN_BACK else value
 
 
 def reconcile(services: Services, visit: Visit, item: str, value: Value | None, period: int | None = None) -> bool:
-    """Store ``value`` if this tab has not stored it yet. True when the shown value is a stored one."""
-    if value is None:
-        return False
+    """Store ``value`` if this tab has not stored it yet; None over an answer that this tab knew takes it back.
+    True when the shown value is a stored one."""
     known = f"known:{item}:{period}"
     if known not in st.session_state:
         st.session_state[known] = stored(visit, item, period)
+    if value is None:
+        if st.session_state[known] in (None, TAKEN_BACK):
+            return False
+        value = TAKEN_BACK
     if st.session_state[known] == value:
         return True
     try:
-        services.store.save_answer(visit.state.participant, item, value, period, _seconds_on(visit))
+        services.store.save_answer(visit.state.participant, item, value, period, _seconds_on(visit), shown_language())
     except NotSaved:
         not_saved()
         return False
     st.session_state[known] = value
-    return True
+    return value != TAKEN_BACK
 
 
 def next_clicked(services: Services, visit: Visit, label: str = "Continue") -> None:
@@ -60,13 +67,14 @@ def _what_is_missing(services: Services, visit: Visit) -> str:
     """By the store, not by the page: "Statement 2 has no answer yet."."""
     state = services.store.state(visit.state.participant)
     missing = flow.missing(visit.study, state, visit.step)
-    items = visit.study.final_items if visit.step.key == "final_items" else visit.study.repeated_items
+    items = flow.asked(visit.study, visit.step)
     numbers = [str(n) for n, item in enumerate(items, 1) if item.id in missing]
-    if not numbers:
+    if not numbers or isinstance(visit.step, flow.Demographics):
         return "A question above has no answer yet."
+    thing = "Statement" if all(isinstance(item, Likert) for item in items) else "Question"
     if len(numbers) == 1:
-        return f"Statement {numbers[0]} has no answer yet."
-    return f"Statements {', '.join(numbers[:-1])} and {numbers[-1]} have no answers yet."
+        return f"{thing} {numbers[0]} has no answer yet."
+    return f"{thing}s {', '.join(numbers[:-1])} and {numbers[-1]} have no answers yet."
 
 
 def begin_clock(visit: Visit) -> None:

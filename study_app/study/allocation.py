@@ -15,8 +15,27 @@ Sequence = tuple[str, ...]
 
 
 def sequences(study: Study) -> tuple[Sequence, ...]:
-    """All k! orders of the study's k conditions, in a fixed order."""
-    return tuple(itertools.permutations(condition.key for condition in study.conditions))
+    """Every sequence of the study's design, in a fixed order; between subjects one condition is a sequence."""
+    keys = tuple(condition.key for condition in study.conditions)
+    if study.design.kind == "between":
+        return tuple((key,) for key in keys)
+    match study.design.sequences:
+        case "latin_square":
+            return tuple(keys[row:] + keys[:row] for row in range(len(keys)))
+        case "williams":
+            return _williams(keys)
+        case "fixed":
+            return study.design.orders
+    return tuple(itertools.permutations(keys))
+
+
+def _williams(keys: Sequence) -> tuple[Sequence, ...]:
+    """After Williams (1949): the first row zigzags, 0, n-1, 1, n-2, ...; each further row adds 1; where the number
+    of conditions is odd, the same rows backwards follow. Each condition follows each other one equally often."""
+    n = len(keys)
+    first = [column // 2 if column % 2 == 0 else n - 1 - column // 2 for column in range(n)]
+    rows = [tuple(keys[(place + row) % n] for place in first) for row in range(n)]
+    return tuple(rows + [row[::-1] for row in rows] if n % 2 else rows)
 
 
 def choose_sequence(study: Study, run_kind: RunKind, participant: str, load: Mapping[Sequence, int]) -> Sequence:

@@ -1,6 +1,6 @@
 """A study as data: the YAML file of a questionnaire, read into a frozen `Study`.
 
-Every mistake in the file is reported at once, each with its line and the allowed values
+Every mistake in the file is reported at once, each with its line, its path and the allowed values
 (see `definition_errors.py`). The canonical form of a study, and with it the definition hash, does
 not depend on comments, order of fields or line breaks: a participant is pinned to that hash.
 """
@@ -9,140 +9,43 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from pipeline.types import Condition as ExplainerName
-from study_app.study.definition_errors import DefinitionError, Problem, cross_checks, in_words
+from study_app.study.definition_checks import cross_checks
+from study_app.study.definition_errors import DefinitionError, Problem, in_words
+from study_app.study.definition_items import (
+    KEY,
+    STRICT,
+    Item,
+    Likert,
+    Option,
+    Scale,
+    Single,
+    is_default,
+)
+from study_app.study.definition_parts import (
+    Comments,
+    CompletionCodes,
+    Condition,
+    Consent,
+    Debrief,
+    Design,
+    InstrumentSource,
+    PhotoRule,
+    Score,
+)
+from study_app.study.definition_text import LANGUAGE, LANGUAGES, Text, TextOrNothing, in_language
+from study_app.study.instruments import with_instruments
 from study_app.study.yaml_lines import read_yaml
 
+__all__ = ["Condition", "DefinitionError", "Item", "Likert", "Option", "Scale", "Single", "Study", "load_study"]
+
 StepName = Literal["consent", "demographics", "periods", "final_items", "comments"]
-PhotoSource = Literal["gallery", "upload"]
-KEY = r"^[a-z][a-z0-9_]*$"
-
-
-STRICT = ConfigDict(extra="forbid", strict=True)
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Option:
-    """One possible answer of a question: ``value`` is stored, ``label`` is shown."""
-
-    value: str = Field(pattern=KEY)
-    label: str = Field(min_length=1)
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Question:
-    """A question with options, asked once (demographics). The answer is an option's value."""
-
-    id: str = Field(pattern=KEY)
-    wording: str = Field(min_length=1)
-    options: tuple[Option, ...] = Field(min_length=2)
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Scale:
-    """Points ``minimum`` .. ``minimum + len(labels) - 1``, one label per point."""
-
-    labels: tuple[str, ...] = Field(min_length=2)
-    minimum: int = 1
-
-    @property
-    def maximum(self) -> int:
-        return self.minimum + len(self.labels) - 1
-
-    @property
-    def points(self) -> tuple[int, ...]:
-        return tuple(range(self.minimum, self.maximum + 1))
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Item:
-    """One statement rated on a scale. ``repeated``: once after every condition; else once, at the end."""
-
-    id: str = Field(pattern=KEY)
-    wording: str = Field(min_length=1)
-    construct: str = Field(min_length=1)
-    scale: str
-    repeated: bool
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Condition:
-    """One condition of the study. ``label`` is for the researcher only; participants see
-    `Study.assistant_name`. ``explainer`` is what the pipeline is asked for."""
-
-    key: str = Field(pattern=KEY)
-    label: str = Field(min_length=1)
-    explainer: ExplainerName
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Bullet:
-    """A bold lead and the sentence that follows it."""
-
-    lead: str = Field(min_length=1)
-    text: str = Field(min_length=1)
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Consent:
-    """Consent page: one sentence, bullets, the full sheet (Markdown) and what must be ticked."""
-
-    summary: str = Field(min_length=1)
-    bullets: tuple[Bullet, ...] = Field(min_length=1)
-    sheet: str = Field(min_length=1)
-    agreements: tuple[str, ...] = Field(min_length=1)
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Debrief:
-    """Last page: a title and Markdown text; shown above the completion code."""
-
-    title: str = Field(min_length=1)
-    text: str = Field(min_length=1)
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class CompletionCodes:
-    """Codes a recruiter's site asks for, one per outcome."""
-
-    completed: str = Field(min_length=1)
-    declined: str = Field(min_length=1)
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class PhotoRule:
-    """Where a photo may come from, and the sentence above the choice."""
-
-    instruction: str = Field(min_length=1)
-    sources: tuple[PhotoSource, ...] = Field(min_length=1)
-    ask_label: bool = True
-    """Ask which condition the photo shows; the list of labels is the pipeline profile's."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Comments:
-    """The free-text question. An empty answer is allowed."""
-
-    id: str = Field(default="comments", pattern=KEY)
-    wording: str = Field(min_length=1)
-    max_length: int = Field(default=4000, gt=0)
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Design:
-    """Within-subjects: every participant meets every condition, in one of the sequences."""
-
-    kind: Literal["within"] = "within"
-    sequences: Literal["all_orders"] = "all_orders"
-    inactive_after_minutes: int = Field(default=120, gt=0)
-    """Without a sign of life for so long, the place in the sequence is free again and the outcome is
-    ``abandoned``."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -150,25 +53,33 @@ class Study:
     """A study. Build it with `load_study` (from YAML) or `Study.from_canonical` (from the database)."""
 
     id: str = Field(pattern=KEY)
-    title: str = Field(min_length=1)
+    title: Text
+    version: str = Field(default="", exclude_if=is_default(""))
+    """The author's own name for this state of the study; what identifies it is the definition hash."""
+    languages: tuple[Annotated[str, Field(pattern=LANGUAGE)], ...] = Field(
+        default=("en",), min_length=1, exclude_if=is_default(("en",))
+    )
+    """Languages of what participants read; the first is the one of plain strings."""
     institution: str = Field(min_length=1)
     ethics: str = Field(min_length=1)
     contact: str = Field(min_length=1)
     planned_n: int = Field(gt=0)
     seed: int = 0
-    assistant_name: str = "Assistant {n}"
+    assistant_name: Text = "Assistant {n}"
     """Neutral name of a condition for participants; ``{n}`` is the period, 1 for the first met."""
     steps: tuple[StepName, ...]
     design: Design = Design()
     conditions: tuple[Condition, ...] = Field(min_length=2)
     photo: PhotoRule
-    suggested_questions: tuple[str, ...] = ()
+    suggested_questions: tuple[Text, ...] = ()
     """Questions offered under an answer."""
     consent: Consent
-    demographics: tuple[Question, ...] = ()
+    demographics: tuple[Item, ...] = ()
     scales: dict[Annotated[str, Field(pattern=KEY)], Scale]
     items: tuple[Item, ...] = Field(min_length=1)
-    final_items_intro: str = ""
+    scores: tuple[Score, ...] = Field(default=(), exclude_if=is_default(()))
+    instruments: tuple[InstrumentSource, ...] = Field(default=(), exclude_if=is_default(()))
+    final_items_intro: TextOrNothing = ""
     """Shown above the items asked once. ``{KEY}`` stands for the participant's name of condition KEY."""
     comments: Comments | None = None
     debrief: Debrief
@@ -181,14 +92,23 @@ class Study:
 
     @property
     def final_items(self) -> tuple[Item, ...]:
-        """Items asked once, in order."""
+        """Items asked once, at the end, in order."""
         return tuple(item for item in self.items if not item.repeated)
+
+    @property
+    def periods(self) -> int:
+        """How many conditions each participant meets."""
+        return 1 if self.design.kind == "between" else len(self.conditions)
+
+    def item(self, name: str) -> Item | None:
+        """The item or question of this id; None when nothing is asked under it (the comments are no item)."""
+        return next((item for item in (*self.demographics, *self.items) if item.id == name), None)
 
     def condition(self, key: str) -> Condition:
         """Raises KeyError for an unknown key."""
         return {condition.key: condition for condition in self.conditions}[key]
 
-    def scale_of(self, item: Item) -> Scale:
+    def scale_of(self, item: Likert) -> Scale:
         return self.scales[item.scale]
 
     def name_in_period(self, period: int) -> str:
@@ -204,37 +124,80 @@ class Study:
         """SHA-256 (hex) of `canonical`: the definition hash."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
 
+    def in_language(self, language: str) -> Study:
+        """The same study with every text as the plain string participants read in ``language``. Its hash is
+        another one: only for showing."""
+        return _in_language(self.canonical(), language)
+
     @staticmethod
     def from_canonical(source: str) -> Study:
         """Inverse of `canonical`. Raises pydantic.ValidationError."""
-        return _STUDY.validate_json(source)
+        return _STUDY.validate_json(source, context={LANGUAGES: _languages(json.loads(source))})
 
 
 _STUDY = TypeAdapter(Study)
 
 
+@lru_cache(maxsize=64)
+def _in_language(canonical: str, language: str) -> Study:
+    return _one_language(Study.from_canonical(canonical), language)
+
+
+def _one_language(value: Any, language: str) -> Any:
+    """``value`` with every text inside it as a plain string."""
+    if isinstance(value, str):
+        return in_language(value, language)
+    if isinstance(value, tuple):
+        return tuple(_one_language(part, language) for part in value)
+    if isinstance(value, dict):
+        return {key: _one_language(part, language) for key, part in value.items()}
+    fields = getattr(value, "__dataclass_fields__", None)
+    if fields is None:
+        return value
+    return type(value)(**{name: _one_language(getattr(value, name), language) for name in fields})
+
+
+def _languages(data: dict[str, Any]) -> tuple[str, ...]:
+    """What the file says about its languages, as far as it can be used."""
+    found = data.get("languages", ["en"])
+    return tuple(code for code in found if isinstance(code, str)) if isinstance(found, list) else ()
+
+
 def load_study(path: str | Path) -> Study:
-    """Read and check a study file. Raises DefinitionError with every mistake, or OSError."""
+    """Read and check a study file. Raises DefinitionError with every mistake, or OSError.
+
+    Instruments named among the items are read from ``instruments/`` beside the file, or else from those that
+    come with the app (`instruments.SHIPPED`).
+    """
     name = str(path)
     try:
         text = Path(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise DefinitionError((f"{name}:1: not text in UTF-8: {error.reason}",)) from error
     document = read_yaml(name, text)
-    data: Any = document.data
     problems = [Problem(loc, message) for loc, message in document.problems]
-    study = None
+    data: Any = document.data
+    origin: dict[int, int] = {}
+    found: list[Problem] = []
     if isinstance(data, dict):
-        problems += cross_checks(data)
+        used = with_instruments(data, Path(path).parent / "instruments")
+        data, origin = used.data, used.origin
+        problems += used.problems
+        found += cross_checks(data)
+    study = None
+    languages = _languages(data) if isinstance(data, dict) else ()
     try:
-        study = _STUDY.validate_json(json.dumps(data, default=str))
+        study = _STUDY.validate_json(json.dumps(data, default=str), context={LANGUAGES: languages})
     except ValidationError as error:
-        problems += in_words(error, data)
+        found += in_words(error, data, Study)
+    problems += [Problem(_as_written(problem.loc, origin), problem.message) for problem in found]
     if problems or study is None:
-        raise DefinitionError(
-            tuple(
-                f"{name}:{line}: {message}"
-                for line, message in sorted({(document.line(p.loc), p.message) for p in problems})
-            )
-        )
+        raise DefinitionError(document.told(name, problems))
     return study
+
+
+def _as_written(loc: tuple[str | int, ...], origin: dict[int, int]) -> tuple[str | int, ...]:
+    """The place in the file: an instrument stands there in one line, whatever it stands for."""
+    if len(loc) > 1 and loc[0] == "items" and isinstance(loc[1], int):
+        return ("items", origin.get(loc[1], loc[1]), *loc[2:])
+    return loc

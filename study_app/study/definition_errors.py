@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import string
-from collections import Counter
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+import difflib
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from pydantic import ValidationError
+from pydantic import Tag, ValidationError
 
-MAX_CONDITIONS = 5
-"""All orders of five conditions are 120 sequences; more cannot be balanced in a study of this kind."""
+Loc = tuple[str | int, ...]
 
 
 class DefinitionError(ValueError):
-    """The study file cannot be used. ``problems`` holds one line per mistake: ``file:line: what``."""
+    """The study file cannot be used. ``problems`` holds one line per mistake: ``file:line: what [path]``."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
@@ -24,13 +23,13 @@ class DefinitionError(ValueError):
 class Problem(NamedTuple):
     """``loc`` is the path to the value: ("items", 2, "scale")."""
 
-    loc: tuple[str | int, ...]
+    loc: Loc
     message: str
 
 
-def in_words(error: ValidationError, data: Any) -> list[Problem]:
-    """Pydantic's errors, each as one sentence that names the thing by its id."""
-    return [_problem(detail, data) for detail in error.errors() if not _echo(detail)]
+def in_words(error: ValidationError, data: Any, model: type) -> list[Problem]:
+    """Pydantic's errors about ``data`` as a ``model``, each as one sentence that names the thing by its id."""
+    return [_problem(detail, data, model) for detail in error.errors() if not _echo(detail)]
 
 
 def _echo(detail: Any) -> bool:
@@ -38,28 +37,111 @@ def _echo(detail: Any) -> bool:
     return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
 
 
-def _problem(detail: Any, data: Any) -> Problem:
-    loc, kind, value = detail["loc"], detail["type"], detail["input"]
+def _problem(detail: Any, data: Any, model: type) -> Problem:
+    loc, allowed = _walk(detail["loc"], model)
     field, where = (str(loc[-1]), name_of(loc[:-1], data)) if loc else ("", "")
-    if kind == "missing":
-        return Problem(loc, f"{where} has no field '{field}'")
-    if kind == "unexpected_keyword_argument":
-        return Problem(loc, f"{where} has an unknown field '{field}'")
-    if kind == "literal_error":
-        return Problem(loc, f"{where} has {field} {value!r}; allowed: {detail['ctx']['expected']}")
-    if kind == "string_pattern_mismatch":
-        text = f"{where} has {field} {value!r}: use lower-case letters, digits and _, a letter first"
-        return Problem(loc, text)
-    if kind == "string_type":
-        return Problem(loc, f"{where} has {field} {value!r}, which is not text: put it in quotes")
-    if kind == "dataclass_type":
-        return Problem(loc, f"{name_of(loc, data)} is {value!r}, expected fields with values")
-    if kind == "string_too_short":
-        return Problem(loc, f"{where} has an empty {field}")
-    return Problem(loc, f"{where} has {field} {value!r}: {detail['msg'].lower()}")
+    value, context = detail["input"], detail.get("ctx", {})
+    match detail["type"]:
+        case "missing" if loc and isinstance(loc[-1], int):
+            return Problem(loc[:-1], f"{name_of(loc[:-2], data)} has no {loc[-2]} entry {loc[-1] + 1}")
+        case "missing":
+            return Problem(loc, f"{where} has no field '{field}'")
+        case "unexpected_keyword_argument":
+            return Problem(loc, f"{where} has an unknown field '{field}'{_meant(field, allowed)}")
+        case "dataclass_type" | "dict_type":
+            return Problem(loc, f"{name_of(loc, data)} is {_shown(value)}, expected fields with values")
+        case "union_tag_invalid":
+            kinds = context["expected_tags"].replace("'", "")
+            return Problem((*loc, "kind"), f"{name_of(loc, data)} has kind '{context['tag']}'; allowed: {kinds}")
+        case "union_tag_not_found":
+            text = f"is {_shown(value)}, expected fields with values"
+            text = "has no kind; give it 'scale', 'options' or 'kind'" if isinstance(value, dict) else text
+            return Problem(loc, f"{name_of(loc, data)} {text}")
+    say = _SAYINGS.get(detail["type"])
+    if say is None:
+        return Problem(loc, f"{where} has {field} {_shown(value)}: {detail['msg'].lower()}")
+    if loc and isinstance(loc[-1], int):
+        where, field = name_of(loc[:-2], data), f"{loc[-2]} entry {loc[-1] + 1}"
+    return Problem(loc, f"{where} has {say(field, _shown(value), context)}")
 
 
-def name_of(loc: tuple[str | int, ...], data: Any) -> str:
+_SAYINGS: dict[str, Callable[[str, str, dict[str, Any]], str]] = {
+    "literal_error": lambda field, value, ctx: f"{field} {value}; allowed: {ctx['expected']}",
+    "string_pattern_mismatch": lambda field, value, ctx: f"{field} {value}: {_pattern(ctx['pattern'])}",
+    "string_type": lambda field, value, _: f"{field} {value}, which is not text: put it in quotes",
+    "text_type": lambda field, value, _: f"{field} {value}, which is not text: put it in quotes",
+    "string_too_short": lambda field, *_: f"an empty {field}",
+    "text_empty": lambda field, _, ctx: f"an empty {field}" + (f" in '{ctx['language']}'" if ctx["language"] else ""),
+    "text_language": lambda field, _, ctx: (
+        f"{field} in language '{ctx['language']}'; the study's languages are {ctx['known']}"
+    ),
+    "text_lacks": lambda field, _, ctx: f"no {field} in language '{ctx['lacking']}'",
+    "int_type": lambda field, value, _: f"{field} {value}, which is not a whole number",
+    "int_from_float": lambda field, value, _: f"{field} {value}, which is not a whole number",
+    "float_type": lambda field, value, _: f"{field} {value}, which is not a number",
+    "bool_type": lambda field, value, _: f"{field} {value}; allowed: true, false",
+    "tuple_type": lambda field, value, _: f"{field} {value}, expected a list: [...] or lines that begin with '- '",
+    "greater_than": lambda field, value, ctx: f"{field} {value}; it must be greater than {ctx['gt']}",
+    "greater_than_equal": lambda field, value, ctx: f"{field} {value}; it must be {ctx['ge']} or more",
+    "less_than_equal": lambda field, value, ctx: f"{field} {value}; it must be {ctx['le']} or less",
+    "too_short": lambda field, _, ctx: f"{ctx['actual_length']} {field}; at least {ctx['min_length']} are needed",
+    "too_long": lambda field, _, ctx: f"{ctx['actual_length']} {field}; at most {ctx['max_length']} are possible",
+}
+
+
+def _pattern(pattern: str) -> str:
+    if "a-z0-9_" in pattern:
+        return "use lower-case letters, digits and _, a letter first"
+    return "write languages as en, de, zh"
+
+
+def _shown(value: Any) -> str:
+    """The value as the file has it, cut to a length that fits a line."""
+    text = "nothing" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _meant(field: str, allowed: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(field, allowed, n=1)
+    return f": did you mean '{close[0]}'?" if close else f"; allowed: {', '.join(allowed)}"
+
+
+def _walk(loc: Loc, model: type) -> tuple[Loc, tuple[str, ...]]:
+    """``loc`` without the names of an item's kind, and the fields allowed beside its last part."""
+    kept: list[str | int] = []
+    current: Any = model
+    allowed: tuple[str, ...] = ()
+    for part in loc:
+        tagged = _by_tag(current).get(part)
+        if tagged is not None:
+            current = tagged
+            continue
+        kept.append(part)
+        current = _bare(current)
+        if is_dataclass(current):
+            allowed = tuple(field.name for field in fields(current))
+            current = get_type_hints(current, include_extras=True).get(str(part))
+        else:
+            arguments = [each for each in get_args(current) if each is not Ellipsis]
+            current = arguments[-1] if arguments else None
+    return tuple(kept), allowed
+
+
+def _by_tag(hint: Any) -> dict[str | int, Any]:
+    """The members of a union of item kinds, by their kind."""
+    members = get_args(get_args(hint)[0]) if get_origin(hint) is Annotated else ()
+    return {tag.tag: get_args(member)[0] for member in members for tag in get_args(member)[1:] if isinstance(tag, Tag)}
+
+
+def _bare(hint: Any) -> Any:
+    """The class inside ``Annotated[...]`` or ``... | None``."""
+    if get_origin(hint) is Annotated:
+        return _bare(get_args(hint)[0])
+    options = [each for each in get_args(hint) if each is not type(None)]
+    return options[0] if type(None) in get_args(hint) and len(options) == 1 else hint
+
+
+def name_of(loc: Loc, data: Any) -> str:
     """("items", 2) -> "item 'trust'"; () -> "the study"."""
     name, value = "the study", data
     for index, part in enumerate(loc):
@@ -74,104 +156,3 @@ def name_of(loc: tuple[str | int, ...], data: Any) -> str:
         else:
             name = str(part) if index == 0 or not isinstance(loc[index - 1], str) else f"{loc[index - 1]} '{part}'"
     return name
-
-
-def cross_checks(data: dict[str, Any]) -> list[Problem]:
-    """What one field says about another. Looks at the raw file, so that it reports beside the errors of
-    single fields; whatever has the wrong shape is passed over, it is reported already."""
-    return [
-        *_unknown_scales(data),
-        *_repeated_ids(data),
-        *_steps(data),
-        *_placeholders(data),
-        *_conditions(data),
-    ]
-
-
-def _dicts(data: Any, field: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    rows = data.get(field) if isinstance(data, dict) else None
-    for index, row in enumerate(rows if isinstance(rows, list) else []):
-        if isinstance(row, dict):
-            yield index, row
-
-
-def _unknown_scales(data: dict[str, Any]) -> Iterator[Problem]:
-    scales = data.get("scales")
-    known = list(scales) if isinstance(scales, dict) else []
-    for index, item in _dicts(data, "items"):
-        scale = item.get("scale")
-        if isinstance(scale, str) and scale not in known:
-            text = f"item '{item.get('id')}' has scale '{scale}'; scales are {', '.join(known) or 'none'}"
-            yield Problem(("items", index, "scale"), text)
-
-
-def _repeated_ids(data: dict[str, Any]) -> Iterator[Problem]:
-    """Items, questions and comments share one space of ids: the log of answers names them by id."""
-    asked = [((field, i, "id"), row.get("id")) for field in ("items", "demographics") for i, row in _dicts(data, field)]
-    comments = data.get("comments")
-    if isinstance(comments, dict):
-        asked.append((("comments", 0, "id"), comments.get("id", "comments")))
-    keys = [(("conditions", i, "key"), row.get("key")) for i, row in _dicts(data, "conditions")]
-    groups: list[list[tuple[tuple[str | int, ...], Any]]] = [list(asked), list(keys)]
-    for index, question in _dicts(data, "demographics"):
-        groups.append(
-            [(("demographics", index, "options", i, "value"), o.get("value")) for i, o in _dicts(question, "options")]
-        )
-    for group in groups:
-        counts = Counter(str(name) for _, name in group)
-        seen: set[str] = set()
-        for loc, name in group:
-            if counts[str(name)] > 1 and str(name) in seen:
-                yield Problem(loc, f"{loc[-1]} '{name}' is used twice; it must be unique")
-            seen.add(str(name))
-
-
-def _steps(data: dict[str, Any]) -> Iterator[Problem]:
-    steps = data.get("steps")
-    if not isinstance(steps, list) or not all(isinstance(step, str) for step in steps):
-        return
-    here = ("steps",)
-    for step, count in Counter(steps).items():
-        if count > 1:
-            yield Problem(here, f"step '{step}' stands {count} times; every step comes once")
-    if steps[:1] != ["consent"]:
-        yield Problem(here, "the first step must be consent")
-    if "periods" not in steps:
-        yield Problem(here, "step 'periods' is missing: it holds photo, conversation and rating")
-    elif "final_items" in steps and steps.index("final_items") < steps.index("periods"):
-        yield Problem(here, "step 'final_items' must come after periods")
-    once = any(item.get("repeated") is False for _, item in _dicts(data, "items"))
-    again = any(item.get("repeated") is True for _, item in _dicts(data, "items"))
-    needs = {"demographics": bool(data.get("demographics")), "comments": bool(data.get("comments"))}
-    for step, there in {**needs, "final_items": once}.items():
-        if there != (step in steps):
-            what = "an item with repeated: false" if step == "final_items" else f"the field '{step}'"
-            text = f"there is {what}, but no step '{step}'" if there else f"step '{step}' needs {what}"
-            yield Problem(here, text)
-    if not again:
-        yield Problem(("items",), "no item has repeated: true, so there is nothing to rate after a condition")
-
-
-def _placeholders(data: dict[str, Any]) -> Iterator[Problem]:
-    keys = [str(row.get("key")) for _, row in _dicts(data, "conditions")]
-    for field, allowed in (("assistant_name", ["n"]), ("final_items_intro", keys)):
-        text = data.get(field)
-        if not isinstance(text, str):
-            continue
-        try:
-            names = [name for _, name, _, _ in string.Formatter().parse(text) if name is not None]
-        except ValueError:
-            yield Problem((field,), f"{field} has a brace without a partner")
-            continue
-        for name in names:
-            if name not in allowed:
-                braces = ", ".join("{" + key + "}" for key in allowed)
-                yield Problem((field,), f"{field} has {{{name}}}; allowed: {braces}")
-        if field == "assistant_name" and "n" not in names:
-            yield Problem((field,), "assistant_name lacks {n}, the number of the period")
-
-
-def _conditions(data: dict[str, Any]) -> Iterator[Problem]:
-    rows = data.get("conditions")
-    if isinstance(rows, list) and len(rows) > MAX_CONDITIONS:
-        yield Problem(("conditions",), f"{len(rows)} conditions; all orders are balanced for up to {MAX_CONDITIONS}")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from study_app.study.definition import Condition, StepName, Study
-from study_app.study.state import ParticipantState
+from study_app.study.definition import Condition, Item, StepName, Study
+from study_app.study.state import TAKEN_BACK, ParticipantState
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def progress(study: Study, state: ParticipantState, step: Step) -> tuple[int, in
     pages: list[str] = []
     for name in study.steps:
         if name == "periods":
-            for period in range(1, len(study.conditions) + 1):
+            for period in range(1, study.periods + 1):
                 pages += [Photo(period).key, Conversation(period).key, Rating(period).key]
         else:
             pages.append(name)
@@ -201,18 +201,26 @@ def progress(study: Study, state: ParticipantState, step: Step) -> tuple[int, in
     return (pages.index(step.key) + 1 if step.key in pages else len(pages)), len(pages)
 
 
-def missing(study: Study, state: ParticipantState, step: Step) -> tuple[str, ...]:
-    """Ids of the items or questions of ``step`` that have no stored answer yet, in order."""
-    period = step.period if isinstance(step, Rating) else None
-    asked: tuple[str, ...] = ()
+def asked(study: Study, step: Step) -> tuple[Item, ...]:
+    """The items on the page of ``step``, in order; none for a step without items."""
     match step:
         case Demographics():
-            asked = tuple(question.id for question in study.demographics)
+            return study.demographics
         case Rating():
-            asked = tuple(item.id for item in study.repeated_items)
+            return study.repeated_items
         case FinalItems():
-            asked = tuple(item.id for item in study.final_items)
-    return tuple(name for name in asked if (name, period) not in state.answers)
+            return study.final_items
+    return ()
+
+
+def missing(study: Study, state: ParticipantState, step: Step) -> tuple[str, ...]:
+    """Ids of the items of ``step`` that need an answer and have none, in order."""
+    period = step.period if isinstance(step, Rating) else None
+    return tuple(
+        item.id
+        for item in asked(study, step)
+        if item.missing != "may_skip" and state.answers.get((item.id, period), TAKEN_BACK) == TAKEN_BACK
+    )
 
 
 def condition_of(study: Study, state: ParticipantState, period: int) -> Condition:

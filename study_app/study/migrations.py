@@ -150,7 +150,10 @@ EXCHANGED_PHOTOS = (
         CHECK (another_photo_wanted_at IS NULL OR finished_at IS NULL)""",
 )
 
-MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS)
+# The language of the wording that an answer was given to. NULL: stored before there were several.
+ANSWER_LANGUAGE = ("ALTER TABLE answer ADD COLUMN language TEXT",)
+
+MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE)
 """The n-th (from 1) leads from version n - 1 to n. A published migration is never edited."""
 
 

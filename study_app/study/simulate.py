@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import random
 import re
 from collections.abc import Callable, Sequence
@@ -29,8 +30,11 @@ from pipeline.types import (
 )
 from study_app.study import flow, visit
 from study_app.study.allocation import image_seed
-from study_app.study.definition import Item, Study
+from study_app.study.answers import several
+from study_app.study.definition import Item, Likert, Single, Study
+from study_app.study.definition_items import LongText, Multiple, Number, ShortText, Slider, YesNo
 from study_app.study.media import MediaStore
+from study_app.study.state import Value
 from study_app.study.store import Store
 
 AT_ONCE = 5
@@ -54,7 +58,7 @@ def parse_effect(text: str, study: Study) -> Effect:
     match = EFFECT.match(text)
     if match is None:
         raise ValueError(f"effect '{text}': write ITEM:CONDITION=SIZE, for instance trust:generated=+0.6")
-    items = [item.id for item in study.repeated_items]
+    items = [item.id for item in study.repeated_items if isinstance(item, Likert)]
     conditions = [condition.key for condition in study.conditions]
     if match["item"] not in items:
         raise ValueError(f"effect '{text}': items rated per condition are {', '.join(items)}")
@@ -90,6 +94,32 @@ def simulate(
             on_finished(finished)
 
 
+def any_answer(item: Item, chance: random.Random) -> Value:
+    """An answer that fits ``item``, which is no rating on a scale, drawn evenly; words say that they are simulated."""
+    match item:
+        case Single():
+            return chance.choice(item.options).value
+        case YesNo():
+            return chance.choice(("yes", "no"))
+        case Multiple():
+            most = item.at_most or len(item.options)
+            number = chance.randint(item.at_least, most)
+            return several(item, (option.value for option in chance.sample(item.options, number)))
+        case Slider():
+            return chance.randrange(item.minimum, item.maximum + 1, item.step)
+        case Number():
+            return _any_number(item, chance)
+        case ShortText() | LongText():
+            return "Simulated answer."[: item.max_length]
+    raise TypeError(f"{item.id}: simulated participants have no answer to an item of kind {item.kind}")
+
+
+def _any_number(item: Number, chance: random.Random) -> Value:
+    if item.decimals:
+        return min(max(round(chance.uniform(item.minimum, item.maximum), item.decimals), item.minimum), item.maximum)
+    return chance.randint(math.ceil(item.minimum), math.floor(item.maximum))
+
+
 class _Person:
     """One simulated participant: arrives when made, then takes one step at a time."""
 
@@ -110,7 +140,7 @@ class _Person:
                 self.store.record_consent(self.id, agreed=True)
             case flow.Demographics():
                 for question in self.study.demographics:
-                    self._answer(question.id, self.random.choice(question.options).value)
+                    self._rate(question, None, None)
                 self.store.finish_step(self.id, now.step.key)
             case flow.Photo(period):
                 self.store.start_exposure(self.id, period, self._photo(), known_label=None)
@@ -131,14 +161,17 @@ class _Person:
         return False
 
     def _rate(self, item: Item, condition: str | None, period: int | None) -> None:
-        """A normal variable around the upper middle of the scale, rounded to a point of it."""
+        """On a scale a normal variable around the upper middle, rounded to a point of it; else whatever fits."""
+        if not isinstance(item, Likert):
+            self._answer(item.id, any_answer(item, self.random), period)
+            return
         points = self.study.scale_of(item).points
         middle = points[0] + 0.6 * (points[-1] - points[0])
         effect = self.effects.get((item.id, condition or ""), 0.0)
         felt = middle + self.leaning + effect + self.random.gauss(0, NOISE_SD)
         self._answer(item.id, min(max(round(felt), points[0]), points[-1]), period)
 
-    def _answer(self, name: str, value: int | str, period: int | None = None) -> None:
+    def _answer(self, name: str, value: Value, period: int | None = None) -> None:
         self.store.save_answer(self.id, name, value, period, duration_s=self.random.lognormvariate(1.5, 0.5))
 
     def _photo(self) -> str:

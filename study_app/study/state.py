@@ -13,6 +13,8 @@ Status = Literal["active", "completed", "screened_out", "excluded", "withdrawn"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 OPEN: frozenset[JobStatus] = frozenset({"queued", "running"})
 Value = int | float | str
+TAKEN_BACK = ""
+"""Stored over an answer that the participant took back: as good as none."""
 
 
 @dataclass(frozen=True)

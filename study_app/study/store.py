@@ -164,8 +164,10 @@ class Store:
         value: Value,
         period: int | None = None,
         duration_s: float | None = None,
+        language: str | None = None,
     ) -> bool:
-        """Store an answer to an item, a question or the comments. ``period`` for repeated items only.
+        """Store an answer to an item, a question or the comments. ``period`` for repeated items only;
+        ``language`` is the one of the wording that was shown.
 
         An identical repeat is a no-op (returns False); a change adds a row and the newest one counts
         (returns True). Refused: an unknown item, a value off the scale, a finished participant."""
@@ -177,9 +179,9 @@ class Store:
             check_answer(study, state, item, value, period)
             now = self._seen(conn, participant)
             conn.execute(
-                "INSERT INTO answer (participant, item, period, value, answered_at, duration_s) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (participant, item, period, value, now, duration_s),
+                "INSERT INTO answer (participant, item, period, value, answered_at, duration_s, language) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (participant, item, period, value, now, duration_s, language),
             )
         return True
 

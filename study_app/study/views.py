@@ -6,20 +6,42 @@ as canonical JSON, and ``items`` and ``conditions`` read that JSON, so that ther
 Where a photo was exchanged after "I cannot tell", ``exposures`` has the newest photo with the diagnosis and
 manifest of that photo; started_at to finished_at is the whole exposure, of which choosing_again_s seconds went into
 choosing (other photos, or to keep the one there was). The earlier photos are in ``photo_exchanges``, one row each.
+
+``questions`` and ``answers`` hold every item of every kind; ``items`` and ``ratings`` the statements rated on a scale,
+which the analysis reads. A wording is the one of the study's first language.
 """
 
 from __future__ import annotations
 
+FIRST_LANGUAGE = """coalesce(d.source ->> '$.languages[0]', 'en')"""
+WORDING = f"""CASE json_type(i.value, '$.wording') WHEN 'object'
+                    THEN (i.value -> '$.wording') ->> ('$."' || {FIRST_LANGUAGE} || '"')
+                    ELSE i.value ->> '$.wording' END"""
+KIND = """coalesce(i.value ->> '$.kind', iif(i.value ->> '$.scale' IS NULL, 'single', 'likert'))"""
+"""`definition_items.kind_of` in SQL."""
+
 VIEWS: dict[str, str] = {
-    "items": """
+    "questions": f"""
+        SELECT d.hash AS definition_hash, d.study, 'demographics' AS step, i.key + 1 AS position,
+               i.value ->> '$.id' AS item, {KIND} AS kind, {WORDING} AS wording,
+               coalesce(i.value ->> '$.construct', '') AS construct,
+               coalesce(i.value ->> '$.missing', 'required') AS missing
+        FROM definition d, json_each(d.source, '$.demographics') i
+        UNION ALL
+        SELECT d.hash, d.study, iif(coalesce(i.value ->> '$.repeated', 0), 'rating', 'final_items'), i.key + 1,
+               i.value ->> '$.id', {KIND}, {WORDING}, coalesce(i.value ->> '$.construct', ''),
+               coalesce(i.value ->> '$.missing', 'required')
+        FROM definition d, json_each(d.source, '$.items') i""",
+    "items": f"""
         SELECT d.hash AS definition_hash, d.study, i.key + 1 AS position,
-               i.value ->> '$.id' AS item, i.value ->> '$.wording' AS wording,
+               i.value ->> '$.id' AS item, {WORDING} AS wording,
                i.value ->> '$.construct' AS construct,
                d.source ->> ('$.scales.' || (i.value ->> '$.scale') || '.minimum') AS scale_min,
                (d.source ->> ('$.scales.' || (i.value ->> '$.scale') || '.minimum')) - 1 +
                json_array_length(d.source, '$.scales.' || (i.value ->> '$.scale') || '.labels') AS scale_max,
                i.value ->> '$.repeated' AS repeated
-        FROM definition d, json_each(d.source, '$.items') i""",
+        FROM definition d, json_each(d.source, '$.items') i
+        WHERE {KIND} = 'likert'""",
     "conditions": """
         SELECT d.hash AS definition_hash, d.study, c.key + 1 AS position,
                c.value ->> '$.key' AS condition, c.value ->> '$.label' AS label
@@ -40,14 +62,23 @@ VIEWS: dict[str, str] = {
         FROM newest_answers a
         JOIN outcomes o ON o.participant = a.participant
         JOIN items i ON i.definition_hash = o.definition_hash AND i.item = a.item
-        LEFT JOIN exposure e ON e.participant = a.participant AND e.period = a.period""",
+        LEFT JOIN exposure e ON e.participant = a.participant AND e.period = a.period
+        WHERE typeof(a.value) = 'integer'""",
+    "answers": """
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, a.period, e.condition,
+               q.step, a.item, q.kind, a.value, a.language, a.answered_at, a.duration_s
+        FROM newest_answers a
+        JOIN outcomes o ON o.participant = a.participant
+        JOIN questions q ON q.definition_hash = o.definition_hash AND q.item = a.item
+        LEFT JOIN exposure e ON e.participant = a.participant AND e.period = a.period
+        WHERE a.value <> ''""",
     "participants": """
         SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, o.outcome,
                p.arrived_at, p.completed_at,
                (SELECT json_group_object(a.item, a.value)
                 FROM json_each(d.source, '$.demographics') q
                 JOIN newest_answers a ON a.participant = p.participant AND a.item = q.value ->> '$.id'
-               ) AS demographics,
+                WHERE a.value <> '') AS demographics,
                p.exclusion_reason
         FROM outcomes o JOIN participant p ON p.participant = o.participant
         JOIN definition d ON d.hash = o.definition_hash""",

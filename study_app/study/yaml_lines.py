@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from study_app.study.definition_errors import DefinitionError
+from study_app.study.definition_errors import DefinitionError, Problem
 
 Loc = tuple[str | int, ...]
 """Path to a value: ("items", 2, "scale")."""
+SECOND = "<second>"
+"""Last part of the path of a field's second occurrence, which has a line of its own."""
+PLAIN_WORDS = (
+    ("\\t", "a tab stands where only spaces may: indent with spaces"),
+    ("mapping values are not allowed", "a second colon, or a line indented too far: put a text with a colon in quotes"),
+    ("expected <block end>", "this line is indented differently from the ones it belongs to"),
+    ("could not find expected ':'", "a field without its colon, or a text without its closing quote"),
+    ("expected ',' or", "a bracket that is opened in or before this line is not closed"),
+    ("unexpected end of stream", "a quote or bracket is opened and never closed"),
+    ("found unexpected end", "a quote or bracket is opened and never closed"),
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,21 @@ class Document:
             loc = loc[:-1]
         return self.lines.get(loc, 1)
 
+    def told(self, name: str, problems: Iterable[Problem]) -> tuple[str, ...]:
+        """Each problem as ``file:line: what [path]``, in the order of the file, none twice."""
+        rows = sorted({(self.line(problem.loc), problem.message, _path(problem.loc)) for problem in problems})
+        return tuple(f"{name}:{line}: {message}{path}" for line, message, path in rows)
+
+
+def _path(loc: Loc) -> str:
+    """("items", 2, "scale") -> " [items[2].scale]"."""
+    text = ""
+    for part in loc:
+        if part == SECOND:
+            continue
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return f" [{text.removeprefix('.')}]" if text else ""
+
 
 def read_yaml(name: str, text: str) -> Document:
     """Raises DefinitionError when ``text`` is no YAML at all; ``name`` is the file's, for the message."""
@@ -35,10 +62,15 @@ def read_yaml(name: str, text: str) -> Document:
         data = reader.document()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise DefinitionError((f"{name}:{line}: not YAML: {error.problem}",)) from error
+        raise DefinitionError((f"{name}:{line}: not YAML: {_plain(str(error.problem))}",)) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise DefinitionError((f"{name}:1: not YAML: {error}",)) from error
     return Document(data, reader.lines, tuple(reader.problems))
+
+
+def _plain(problem: str) -> str:
+    """What the YAML reader says, in words of somebody who writes a study."""
+    return next((f"{plain} ({problem})" for words, plain in PLAIN_WORDS if words in problem), problem)
 
 
 class _Reader:
@@ -71,9 +103,9 @@ class _Reader:
                 continue
             if key in result:
                 first = self.lines[here]
-                self.lines[(*here, "duplicate")] = key_node.start_mark.line + 1
+                self.lines[(*here, SECOND)] = key_node.start_mark.line + 1
                 self.problems.append(
-                    ((*here, "duplicate"), f"field '{key}' stands here a second time (first: line {first})")
+                    ((*here, SECOND), f"field '{key}' stands here a second time (first: line {first})")
                 )
                 continue
             self.lines[here] = key_node.start_mark.line + 1

@@ -14,11 +14,18 @@ from study_app.study.media import MediaStore, folder_of
 from study_app.study.store import Store
 
 SKINGEN = Path(__file__).parents[2] / "questionnaires" / "skingen.yaml"
+MOLES = Path(__file__).parent / "studies" / "moles.yaml"
+"""Other conditions, items, kinds of items and languages than the studies that ship."""
 
 
 @pytest.fixture(scope="session")
 def study() -> Study:
     return load_study(SKINGEN)
+
+
+@pytest.fixture(scope="session")
+def moles() -> Study:
+    return load_study(MOLES)
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import random
 
 from PIL import Image
 
 from study_app.study import flow, visit
-from study_app.study.definition import Study
+from study_app.study.definition import Item, Likert, Single, Study
 from study_app.study.media import MediaStore
-from study_app.study.state import RunKind
+from study_app.study.simulate import any_answer
+from study_app.study.state import RunKind, Value
 from study_app.study.store import Store
 
 MANIFEST = json.dumps({"profile": "test"})
@@ -69,7 +71,17 @@ def walk_to(store: Store, media: MediaStore, participant: str, step_key: str, ra
 
 
 def _answer_all(store: Store, now: visit.Visit, rating: int) -> None:
+    """The rating on every scale, the first of several options, and whatever fits where there is neither."""
     period = now.step.period if isinstance(now.step, flow.Rating) else None
-    options = {question.id: question.options[0].value for question in now.study.demographics}
-    for name in flow.missing(now.study, now.state, now.step):
-        store.save_answer(now.state.participant, name, options.get(name, rating), period)
+    for item in flow.asked(now.study, now.step):
+        if (item.id, period) not in now.state.answers:
+            store.save_answer(now.state.participant, item.id, _answer(item, rating), period)
+
+
+def _answer(item: Item, rating: int) -> Value:
+    match item:
+        case Likert():
+            return rating
+        case Single():
+            return item.options[0].value
+    return any_answer(item, random.Random(0))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from study_app.study.allocation import Sequence, choose_sequence, image_seed, sequences
 from study_app.study.definition import Study, load_study
+from study_app.study.definition_parts import Design
 from study_app.study.store import Store
 from tests.study_app.conftest import SKINGEN
 from tests.study_app.people import arrive
@@ -102,3 +106,50 @@ def test_whoever_comes_back_counts_again(db: Path, study: Study) -> None:
     later = [store.allocate(consented(store, study)) for _ in range(5)]
     assert sequence not in later
     store.close()
+
+
+def design(sequences: str, conditions: int, orders: tuple[tuple[str, ...], ...] = (), kind: str = "within") -> Study:
+    """The SkinGEN study with conditions a, b, c, ... in another design."""
+    one = SKINGEN_STUDY.conditions[0]
+    return replace(
+        SKINGEN_STUDY,
+        design=Design(kind=kind, sequences=sequences, orders=orders),  # type: ignore[arg-type]
+        conditions=tuple(replace(one, key=key) for key in "abcdefg"[:conditions]),
+    )
+
+
+@pytest.mark.parametrize("n", range(2, 8))
+def test_a_latin_square_has_each_condition_once_in_each_period(n: int) -> None:
+    rows = sequences(design("latin_square", n))
+    assert len(rows) == n
+    assert all(len(set(column)) == n for column in zip(*rows, strict=True))
+    assert all(len(set(row)) == n for row in rows)
+
+
+@pytest.mark.parametrize("n", range(2, 8))
+def test_in_a_williams_design_each_condition_follows_each_other_one_equally_often(n: int) -> None:
+    rows = sequences(design("williams", n))
+    assert len(set(rows)) == len(rows) == (2 * n if n % 2 else n)
+    follows = Counter(pair for row in rows for pair in itertools.pairwise(row))
+    assert len(follows) == n * (n - 1)
+    assert set(follows.values()) == {2 if n % 2 else 1}
+    periods = Counter((period, key) for row in rows for period, key in enumerate(row))
+    assert set(periods.values()) == {len(rows) // n}
+
+
+def test_williams_of_four() -> None:
+    """From the first condition to the last and back to the middle; then each row one letter on."""
+    assert sequences(design("williams", 4)) == (
+        ("a", "d", "b", "c"),
+        ("b", "a", "c", "d"),
+        ("c", "b", "d", "a"),
+        ("d", "c", "a", "b"),
+    )
+
+
+def test_fixed_orders_are_those_of_the_file_and_between_subjects_one_condition_is_met() -> None:
+    orders = (("b", "a"), ("a", "b"))
+    assert sequences(design("fixed", 2, orders)) == orders
+    between = design("all_orders", 3, kind="between")
+    assert sequences(between) == (("a",), ("b",), ("c",))
+    assert between.periods == 1

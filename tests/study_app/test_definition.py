@@ -33,7 +33,7 @@ def problems(folder: Path, *changes: tuple[str, str]) -> list[str]:
     file.write_text(text)
     with pytest.raises(DefinitionError) as caught:
         load_study(file)
-    return [problem.removeprefix(f"{folder}/") for problem in caught.value.problems]
+    return [problem.removeprefix(f"{folder}/").rpartition(" [")[0] for problem in caught.value.problems]
 
 
 def line_of(text: str) -> int:
@@ -89,7 +89,7 @@ def test_a_changed_wording_is_another_definition(study: Study, tmp_path: Path) -
             '{value: "no", label: "No"}',
             '{value: no, label: "No"}',
             line_of('{value: "no"'),
-            "option 2 has value False, which is not text: put it in quotes",
+            "option 2 has value false, which is not text: put it in quotes",
         ),
         (
             "{generated}.",
@@ -116,7 +116,7 @@ def test_a_changed_wording_is_another_definition(study: Study, tmp_path: Path) -
             "planned_n: 32",
             "planned_n: -1",
             line_of("planned_n"),
-            "the study has planned_n -1: input should be greater than 0",
+            "the study has planned_n -1; it must be greater than 0",
         ),
         (
             "id: trust",

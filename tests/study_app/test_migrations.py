@@ -15,6 +15,7 @@ from study_app.study.store import CannotOpen, Refused, Store
 from tests.study_app.people import arrive, png, walk_to
 
 SCHEMA_1 = Path(__file__).parent / "databases" / "schema_1.sql"
+SCHEMA_2 = SCHEMA_1.with_name("schema_2.sql")
 
 NEXT = (*MIGRATIONS, ("ALTER TABLE participant ADD COLUMN language TEXT", "CREATE TABLE site (name TEXT)"))
 BROKEN = (*MIGRATIONS, ("CREATE TABLE site (name TEXT)", "INSERT INTO nowhere VALUES (1)"))
@@ -195,3 +196,21 @@ def test_two_who_open_a_new_database_at_once_make_one(db: Path) -> None:
     assert len({store.meta("database_id") for store in stores}) == 1
     for store in stores:
         store.close()
+
+
+def test_a_database_of_schema_2_keeps_its_ratings_and_its_definition(db: Path, study: Study) -> None:
+    """The fields that a study can have since then are left out of the hash while they are not used."""
+    conn = sqlite3.connect(db)
+    conn.executescript(SCHEMA_2.read_text())
+    before = {view: conn.execute(f"SELECT * FROM {view}").fetchall() for view in ("ratings", "items", "participants")}
+    hashes = [row[0] for row in conn.execute("SELECT hash FROM definition")]
+    conn.close()
+    assert len(before["ratings"]) == 15 + 3 + 1
+    store = Store.open(db)
+    assert [store.study(each).hash for each in hashes] == hashes == [study.hash]
+    with store.database.read() as read:
+        after = {view: [tuple(row) for row in read.execute(f"SELECT * FROM {view}")] for view in before}
+        answers = read.execute("SELECT count(*), count(language), count(DISTINCT kind) FROM answers").fetchone()
+    assert after == before
+    assert tuple(answers) == (25, 0, 2)
+    store.close()

@@ -1,0 +1,217 @@
+"""One widget per kind of item: one column, targets a thumb hits, a label on every control, nothing chosen before.
+
+Each returns the answer in its stored form (see `study/answers.py`), or None while there is none. The label is
+plain text: a screen reader speaks it as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import streamlit as st
+
+from study_app.study.answers import NOT_SAID, chosen_options, several
+from study_app.study.definition import Item, Likert, Option, Scale, Single, Study
+from study_app.study.definition_items import LongText, Multiple, Number, ShortText, Slider, YesNo
+from study_app.study.state import Value
+
+_PILLS_UP_TO = 5
+_NOT_SAID = Option(value=NOT_SAID, label="Prefer not to say")
+Visibility = Literal["visible", "collapsed"]
+
+
+def ask(study: Study, item: Item, key: str, before: Value | None, labelled: bool) -> Value | None:
+    """Draw ``item`` with its stored answer ``before``. ``labelled``: the wording stands above it already."""
+    visibility: Visibility = "collapsed" if labelled else "visible"
+    if item.missing == NOT_SAID and not isinstance(item, Single | YesNo):
+        # a place of its own below the answer, which it switches off: both at once would say two things
+        above = st.container()
+        refused = _not_said(item, key, before)
+        with above:
+            value = _KINDS[item.kind](study, item, key, None if before == NOT_SAID else before, visibility, refused)
+        return NOT_SAID if refused else value
+    return _KINDS[item.kind](study, item, key, before, visibility, False)
+
+
+def _not_said(item: Item, key: str, before: Value | None) -> bool:
+    chosen = st.pills(
+        f"{item.wording} {_NOT_SAID.label}",
+        [NOT_SAID],
+        default=NOT_SAID if before == NOT_SAID else None,
+        format_func=lambda _: _NOT_SAID.label,
+        label_visibility="collapsed",
+        key=f"{key}_not_said",
+    )
+    return chosen is not None
+
+
+def _likert(
+    study: Study, item: Likert, key: str, before: Value | None, visibility: Visibility, disabled: bool
+) -> Value | None:
+    scale = study.scale_of(item)
+    return st.segmented_control(
+        read_aloud(item, scale),
+        scale.points,
+        default=int(before) if isinstance(before, int) else None,
+        required=item.missing == "required",
+        width="stretch",
+        wrap=False,
+        label_visibility="collapsed",
+        disabled=disabled,
+        key=key,
+    )
+
+
+def read_aloud(item: Likert, scale: Scale) -> str:
+    """The label a screen reader speaks: plain text, with what the ends mean."""
+    return f"{item.wording} {scale.minimum} is {scale.labels[0].lower()}, {scale.maximum} is {scale.labels[-1].lower()}"
+
+
+def _single(
+    study: Study, item: Single, key: str, before: Value | None, visibility: Visibility, disabled: bool
+) -> Value | None:
+    options = item.options if item.missing != NOT_SAID else (*item.options, _NOT_SAID)
+    return _one_of(item, options, key, before, visibility)
+
+
+def _yes_no(
+    study: Study, item: YesNo, key: str, before: Value | None, visibility: Visibility, disabled: bool
+) -> Value | None:
+    options = (Option(value="yes", label=item.label_yes), Option(value="no", label=item.label_no))
+    return _one_of(item, options if item.missing != NOT_SAID else (*options, _NOT_SAID), key, before, visibility)
+
+
+def _one_of(
+    item: Single | YesNo, options: Sequence[Option], key: str, before: Value | None, visibility: Visibility
+) -> Value | None:
+    labels = {option.value: option.label for option in options}
+    values = list(labels)
+    chosen = before if isinstance(before, str) and before in labels else None
+    if len(values) > _PILLS_UP_TO:
+        index = values.index(chosen) if chosen else None
+        return st.selectbox(
+            item.wording, values, index=index, format_func=labels.__getitem__, label_visibility=visibility, key=key
+        )
+    return st.pills(
+        item.wording,
+        values,
+        default=chosen,
+        required=item.missing != "may_skip",
+        format_func=labels.__getitem__,
+        label_visibility=visibility,
+        key=key,
+    )
+
+
+def _multiple(
+    study: Study, item: Multiple, key: str, before: Value | None, visibility: Visibility, disabled: bool
+) -> Value | None:
+    labels = {option.value: option.label for option in item.options}
+    chosen = st.pills(
+        item.wording,
+        list(labels),
+        selection_mode="multi",
+        default=list(chosen_options(before)),
+        format_func=labels.__getitem__,
+        label_visibility=visibility,
+        disabled=disabled,
+        key=key,
+    )
+    most = item.at_most or len(labels)
+    if not disabled and len(chosen) > most:
+        st.warning(f"Choose {most} at most.")
+    return several(item, chosen) if item.at_least <= len(chosen) <= most else None
+
+
+def _number(
+    study: Study, item: Number, key: str, before: Value | None, visibility: Visibility, disabled: bool
+) -> Value | None:
+    typed = st.number_input(
+        f"{item.wording} ({item.unit})" if item.unit else item.wording,
+        min_value=float(item.minimum),
+        max_value=float(item.maximum),
+        value=float(before) if isinstance(before, int | float) else None,
+        step=float(10**-item.decimals),
+        format=f"%.{item.decimals}f",
+        placeholder=item.unit or None,
+        label_visibility=visibility,
+        disabled=disabled,
+        key=key,
+    )
+    if typed is None:
+        return None
+    return round(typed, item.decimals) if item.decimals else round(typed)
+
+
+def _short_text(
+    study: Study, item: ShortText, key: str, before: Value | None, visibility: Visibility, disabled: bool
+) -> Value | None:
+    written = st.text_input(
+        item.wording,
+        value=str(before or ""),
+        max_chars=item.max_length,
+        label_visibility=visibility,
+        disabled=disabled,
+        key=key,
+    )
+    return written if written.strip() else None
+
+
+def _long_text(
+    study: Study, item: LongText, key: str, before: Value | None, visibility: Visibility, disabled: bool
+) -> Value | None:
+    written = st.text_area(
+        item.wording,
+        value=str(before or ""),
+        max_chars=item.max_length,
+        height=120,
+        label_visibility=visibility,
+        disabled=disabled,
+        key=key,
+    )
+    return written if written.strip() else None
+
+
+def _slider(
+    study: Study, item: Slider, key: str, before: Value | None, visibility: Visibility, disabled: bool
+) -> Value | None:
+    """It has to stand somewhere: in the middle, which is no answer until it is moved or the button pressed."""
+    middle = item.minimum + (item.maximum - item.minimum) // item.step // 2 * item.step
+    answered = isinstance(before, int)
+    value = st.slider(
+        f"{item.wording} {item.minimum} is {item.ends[0].lower()}, {item.maximum} is {item.ends[1].lower()}",
+        min_value=item.minimum,
+        max_value=item.maximum,
+        value=int(before) if isinstance(before, int) else middle,
+        step=item.step,
+        label_visibility="collapsed",
+        disabled=disabled,
+        key=key,
+    )
+    if answered or disabled or value != middle:
+        return value
+    return middle if st.button(f"{middle} is my answer", key=f"{key}_middle") else None
+
+
+def ends(study: Study, item: Item) -> tuple[str, str] | None:
+    """The words below the two ends of a scale; None for an item without ends."""
+    match item:
+        case Likert():
+            labels = study.scale_of(item).labels
+            return labels[0], labels[-1]
+        case Slider():
+            return item.ends
+    return None
+
+
+_KINDS: dict[str, Callable[..., Value | None]] = {
+    "likert": _likert,
+    "single": _single,
+    "multiple": _multiple,
+    "yes_no": _yes_no,
+    "number": _number,
+    "short_text": _short_text,
+    "long_text": _long_text,
+    "slider": _slider,
+}

@@ -1,0 +1,118 @@
+"""The parts of a study that are no items: conditions, design, consent, scores, and what is said at the end."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from pipeline.types import Condition as ExplainerName
+from study_app.study.definition_items import KEY, STRICT, is_default
+from study_app.study.definition_text import Text
+
+PhotoSource = Literal["gallery", "upload"]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Condition:
+    """One condition of the study. ``label`` is for the researcher only; participants see
+    `Study.assistant_name`. ``explainer`` is what the pipeline is asked for."""
+
+    key: str = Field(pattern=KEY)
+    label: str = Field(min_length=1)
+    explainer: ExplainerName
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Design:
+    """Within-subjects: every participant meets every condition, in one of the sequences. Between: one condition.
+
+    ``all_orders``: every permutation. ``latin_square``: as many as conditions, each condition once in each
+    period. ``williams``: a Latin square (two where the number of conditions is odd) in which each condition
+    follows each other one equally often (Williams 1949). ``fixed``: those listed in ``orders``.
+    """
+
+    kind: Literal["within", "between"] = "within"
+    sequences: Literal["all_orders", "latin_square", "williams", "fixed"] = "all_orders"
+    orders: tuple[tuple[str, ...], ...] = Field(default=(), exclude_if=is_default(()))
+    inactive_after_minutes: int = Field(default=120, gt=0)
+    """Without a sign of life for so long, the place in the sequence is free again and the outcome is
+    ``abandoned``."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class PhotoRule:
+    """Where a photo may come from, and the sentence above the choice."""
+
+    instruction: Text
+    sources: tuple[PhotoSource, ...] = Field(min_length=1)
+    ask_label: bool = True
+    """Ask which condition the photo shows; the list of labels is the pipeline profile's."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Bullet:
+    """A bold lead and the sentence that follows it."""
+
+    lead: Text
+    text: Text
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Consent:
+    """Consent page: one sentence, bullets, the full sheet (Markdown) and what must be ticked."""
+
+    summary: Text
+    bullets: tuple[Bullet, ...] = Field(min_length=1)
+    sheet: Text
+    agreements: tuple[Text, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Comments:
+    """The free-text question. An empty answer is allowed."""
+
+    id: str = Field(default="comments", pattern=KEY)
+    wording: Text
+    max_length: int = Field(default=4000, gt=0)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Debrief:
+    """Last page: a title and Markdown text; shown above the completion code."""
+
+    title: Text
+    text: Text
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class CompletionCodes:
+    """Codes a recruiter's site asks for, one per outcome."""
+
+    completed: str = Field(min_length=1)
+    declined: str = Field(min_length=1)
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Score:
+    """A scale's score from its items: (mean or sum of the answers + ``add``) x ``times``; see `scoring.py`."""
+
+    id: str = Field(pattern=KEY)
+    name: str = Field(min_length=1)
+    items: tuple[str, ...] = Field(min_length=1)
+    reverse: tuple[str, ...] = ()
+    """Items keyed the other way: minimum + maximum - answer counts."""
+    method: Literal["mean", "sum"]
+    add: float = 0
+    times: float = 1
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class InstrumentSource:
+    """Where the items of an instrument come from; written by the app for each ``instrument`` among the items."""
+
+    id: str
+    title: str
+    citation: str
+    licence: str

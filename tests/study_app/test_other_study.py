@@ -1,0 +1,231 @@
+"""A study with other conditions, items, kinds of items and languages goes the whole way: no code knows the names
+that are in the studies that ship."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from typer.testing import CliRunner
+
+from analysis.report import summarise
+from study_app.__main__ import cli
+from study_app.participant.language import best_match
+from study_app.services import services
+from study_app.study import flow
+from study_app.study.allocation import sequences
+from study_app.study.answers import NOT_SAID
+from study_app.study.definition import Study, load_study
+from study_app.study.media import MediaStore, folder_of
+from study_app.study.scoring import scores
+from study_app.study.simulate import simulate
+from study_app.study.state import Value
+from study_app.study.store import Store
+from tests.scripted import TOKEN, scripted_server
+from tests.study_app.conftest import MOLES, SKINGEN
+from tests.study_app.people import arrive, walk_to
+from tests.study_app.test_pages import PATIENCE_S, state_of, title, token_of, visit
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_participant_goes_from_consent_to_the_code(store: Store, media: MediaStore, moles: Study) -> None:
+    participant = arrive(store, moles)
+    walk_to(store, media, participant, "finished", rating=6)
+    state = store.state(participant)
+    assert state.sequence in sequences(moles) == (("plain", "drawn"), ("drawn", "plain"))
+    assert store.complete(participant) == "FERTIG"
+    asked = {(item.id, None) for item in (*moles.demographics, *moles.final_items)}
+    asked |= {(item.id, period) for item in moles.repeated_items for period in (1, 2)}
+    assert set(state.answers) == asked
+    assert {each.value for each in scores(moles, state.answers)} == {4.0}  # (6 + (8 - 6)) / 2
+
+
+def test_the_views_hold_every_answer_and_the_ratings_only_those_on_a_scale(
+    store: Store, media: MediaStore, moles: Study
+) -> None:
+    participant = arrive(store, moles)
+    walk_to(store, media, participant, "comments")
+    store.save_answer(participant, "remarks", "Nein.")
+    with store.database.read() as conn:
+        kinds = dict(conn.execute("SELECT kind, count(*) FROM answers GROUP BY 1").fetchall())
+        ratings = conn.execute("SELECT item, count(*) FROM ratings GROUP BY 1 ORDER BY 1").fetchall()
+        items = conn.execute("SELECT item, wording, scale_min, scale_max, repeated FROM items").fetchall()
+        wordings = dict(conn.execute("SELECT item, wording FROM questions").fetchall())
+        comments = conn.execute("SELECT comment FROM comments").fetchone()
+    once = {"number": 2, "single": 1, "multiple": 1, "short_text": 1, "long_text": 1}
+    assert kinds == {**once, "likert": 4, "slider": 2, "yes_no": 2}
+    assert [tuple(row) for row in ratings] == [("clear", 2), ("muddled", 2)]
+    assert [tuple(row) for row in items] == [
+        ("clear", "Das war klar.", 1, 7, 1),
+        ("muddled", "Das war verworren.", 1, 7, 1),
+    ]
+    assert wordings["heard"] == "Wovon haben Sie gehört?"
+    assert tuple(comments) == ("Nein.",)
+
+
+def test_an_answer_taken_back_is_in_no_view_and_stays_in_the_log(store: Store, media: MediaStore, moles: Study) -> None:
+    participant = arrive(store, moles)
+    walk_to(store, media, participant, "rating:1")
+    store.save_answer(participant, "muddled", 3, 1)
+    store.save_answer(participant, "muddled", "", 1)
+    with store.database.read() as conn:
+        assert conn.execute("SELECT count(*) FROM ratings").fetchone()[0] == 0
+        assert conn.execute("SELECT count(*) FROM answers WHERE item = 'muddled'").fetchone()[0] == 0
+        log = [row[0] for row in conn.execute("SELECT value FROM answer WHERE item = 'muddled' ORDER BY id")]
+    assert log == [3, ""]
+
+
+def test_simulated_participants_answer_every_kind_and_the_analysis_reads_the_rest(
+    memory_folder: Path, moles: Study
+) -> None:
+    db = memory_folder / "moles.db"
+    store = Store.open(db)
+    simulate(moles, store, MediaStore(folder_of(db), store), 8, seed=3)
+    counts = store.counts(moles, "live")
+    store.close()
+    assert counts.completed == 8
+    assert set(counts.per_sequence.values()) == {(4, 0)}
+    summary = summarise(db, "live")
+    assert [item.key for item in summary.data.repeated_items] == ["clear", "muddled"]
+    assert [condition.label for condition in summary.data.conditions] == ["Nur Worte", "Mit Bildern"]
+    assert summary.data.n == 8
+
+
+def test_between_subjects_each_meets_one_condition(memory_folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "between.yaml"
+    text = MOLES.read_text().replace("kind: within\n  sequences: latin_square", "kind: between")
+    file.write_text(text.replace('{de: "{drawn} malte Bilder.", zh: "{drawn}画了图。"}', "Am Ende."))
+    between = load_study(file)
+    db = memory_folder / "between.db"
+    store = Store.open(db)
+    simulate(between, store, MediaStore(folder_of(db), store), 6)
+    assert store.counts(between, "live").per_sequence == {"plain": (3, 0), "drawn": (3, 0)}
+    assert flow.progress(between, store.state("P0001"), flow.Finished()) == (7, 7)
+    store.close()
+    conn = sqlite3.connect(db)
+    per_person = conn.execute("SELECT count(DISTINCT condition) FROM exposures GROUP BY participant").fetchall()
+    conn.close()
+    assert per_person == [(1,)] * 6
+    assert summarise(db, "live").data.n == 6
+
+
+def test_check_says_how_the_study_is_designed_and_what_the_app_says_in_english() -> None:
+    result = CliRunner().invoke(cli, ["check", str(MOLES)])
+    assert result.exit_code == 0
+    said = (
+        "version         2",
+        "languages       de, zh",
+        "2, latin square",
+        "4 per condition, 4 once",
+        "are in English",
+    )
+    assert all(words in result.output for words in said)
+
+
+def test_no_code_names_what_is_in_a_study() -> None:
+    """Ids of items and questions, as the words between quotes that they would be in code."""
+    named: set[str] = set()
+    for file in (SKINGEN, MOLES):
+        study = load_study(file)
+        named |= {item.id for item in (*study.demographics, *study.items)}
+    named -= {"word", "useful"}
+    code = "\n".join(path.read_text() for path in (ROOT / "study_app").rglob("*.py"))
+    code = re.sub(r'""".*?"""', "", code, flags=re.DOTALL)
+    assert not {name for name in named if f'"{name}"' in code or f"'{name}'" in code}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"), [("zh-TW", "zh"), ("de-AT", "de"), ("DE", "de"), ("fr", "de"), ("", "de"), ("zh", "zh")]
+)
+def test_the_language_is_the_closest_to_the_browsers(wanted: str, found: str) -> None:
+    assert best_match(wanted, ("de", "zh")) == found
+
+
+@pytest.fixture
+def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with scripted_server(tmp_path / "pictures") as server:
+        monkeypatch.setenv("SKINGEN_STUDY", str(MOLES))
+        monkeypatch.setenv("SKINGEN_DB", str(tmp_path / "study.db"))
+        monkeypatch.setenv("SKINGEN_PIPELINE_URL", server.url)
+        monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", TOKEN)
+        st.cache_resource.clear()
+        yield
+        services().runner.stop()
+        st.cache_resource.clear()
+
+
+def at(step: str) -> AppTest:
+    """A participant whom the store brought to ``step``."""
+    opened = services()
+    token = opened.store.arrive(opened.study, "pilot")
+    state = opened.store.participant_by_token(token)
+    assert state is not None
+    walk_to(opened.store, opened.media, state.participant, step)
+    return visit(token)
+
+
+@pytest.mark.usefixtures("door")
+def test_the_wording_is_shown_and_stored_in_the_language_chosen() -> None:
+    page = visit()
+    assert title(page) == "Muttermale erklärt"
+    page.button_group(key="language_switch").set_value("zh").run()
+    assert title(page) == "痣的说明"
+    page.checkbox[0].check()
+    page.button(key="agree").click().run()
+    page.button_group(key="question_skin").set_value("dark").run()
+    tab = AppTest.from_file(str(ROOT / "study_app" / "app.py"), default_timeout=PATIENCE_S)
+    tab.query_params["t"], tab.query_params["lang"] = token_of(page), "zh"
+    tab.run()
+    assert tab.button_group(key="question_skin").label == "您的皮肤是哪种？"
+    with services().store.database.read() as conn:
+        assert tuple(conn.execute("SELECT item, value, language FROM answers").fetchone()) == ("skin", "dark", "zh")
+
+
+@pytest.mark.usefixtures("door")
+def test_every_kind_of_item_is_answered_on_its_page() -> None:
+    page = at("demographics")
+    page.number_input(key="question_age").set_value(41).run()
+    assert state_of(page).answers == {("age", None): 41}
+    page.button_group(key="question_age_not_said").set_value(NOT_SAID).run()
+    assert page.number_input(key="question_age").disabled
+    assert state_of(page).answers == {("age", None): NOT_SAID}
+    page.button_group(key="question_age_not_said").set_value(None).run()
+    assert state_of(page).answers == {("age", None): 41}
+
+    page = at("rating:1")
+    page.button_group(key="item_clear_1").set_value(7).run()
+    page.button_group(key="item_muddled_1").set_value(2).run()
+    page.button_group(key="item_muddled_1").set_value(None).run()
+    page.button_group(key="item_doctor_1").set_value(NOT_SAID).run()
+    page.button(key="next_rating:1").click().run()
+    assert page.warning[0].value == "Question 3 has no answer yet."
+    assert ("sure", 1) not in state_of(page).answers  # it stands in the middle, which is no answer yet
+    page.button(key="item_sure_1_middle").click().run()
+    assert given(page, 1) == {"clear": 7, "muddled": "", "sure": 50, "doctor": NOT_SAID}
+    page.slider(key="item_sure_1").set_value(80).run()
+    assert given(page, 1)["sure"] == 80
+    page.button(key="next_rating:1").click().run()
+    assert title(page) == "A photo for Helfer 2"
+
+    page = at("final_items")
+    page.button_group(key="item_heard_0").set_value(["app", "book", "friend"]).run()
+    assert page.warning[0].value == "Choose 2 at most."
+    page.button_group(key="item_heard_0").set_value(["friend", "app"]).run()
+    page.text_input(key="item_word_0").set_value("klar").run()
+    page.number_input(key="item_weight_0").set_value(0.25).run()
+    page.text_area(key="item_story_0").set_value("Nichts.").run()
+    page.text_area(key="item_story_0").set_value("").run()
+    found = {"heard": '["app", "friend"]', "word": "klar", "weight": 0.25, "story": ""}
+    assert {name: value for name, value in given(page, None).items() if name in found} == found
+    page.button(key="next_final_items").click().run()
+    assert title(page) == "Comments"
+
+
+def given(page: AppTest, period: int | None) -> dict[str, Value]:
+    return {item: value for (item, at_), value in state_of(page).answers.items() if at_ == period}
