@@ -25,7 +25,9 @@ from study_app.study.export.variables import Definition, read_definitions
 from study_app.study.media import MediaStore
 from study_app.study.store import Store
 
-CHUNK = 1 << 20
+COMPRESSED = (".png", ".parquet")
+LEVEL = 3
+"""Of deflate: half the time of the usual 6, for a tenth more bytes."""
 CHECKSUMS = "SHA256SUMS"
 
 
@@ -47,14 +49,10 @@ class _Pack:
     checksums: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, file: Path) -> None:
-        digest = hashlib.sha256()
-        entry = zipfile.ZipInfo.from_file(file, name)
-        entry.compress_type = zipfile.ZIP_DEFLATED
-        with file.open("rb") as source, self.archive.open(entry, "w") as target:
-            while chunk := source.read(CHUNK):
-                digest.update(chunk)
-                target.write(chunk)
-        self.checksums[name] = digest.hexdigest()
+        with file.open("rb") as source:
+            self.checksums[name] = hashlib.file_digest(source, "sha256").hexdigest()
+        packed = file.suffix in COMPRESSED
+        self.archive.write(file, name, zipfile.ZIP_STORED if packed else zipfile.ZIP_DEFLATED)
 
     def add_png(self, name: str, png: bytes) -> None:
         self.archive.writestr(name, png, zipfile.ZIP_STORED)  # compressed already
@@ -80,7 +78,7 @@ def write_export(store: Store, target: Path, media: MediaStore | None = None) ->
             folder.mkdir()
             definitions = read_definitions(conn)
             rows = _write_tables(conn, folder, definitions, exported_at)
-            pack = _Pack(zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED))
+            pack = _Pack(zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL))
             lost = _add_pictures(pack, conn, media)
             pictures = Pictures(media is not None, photos.owned(conn), lost)
             (folder / "README.txt").write_text(readme(conn, definitions, rows, pictures, exported_at), "utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -10,7 +11,7 @@ from typing import IO, Any
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """OWASP, "CSV Injection"; a line break may be trimmed before a formula, and the full-width signs count as well in
 some languages."""
-CONTROLS = {code: "\ufffd" for code in range(32) if chr(code) not in "\t\n\r"}
+CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 """Statistics programs end a text, or the whole file, at some of these."""
 
 
@@ -19,7 +20,7 @@ def safe_cell(value: Any) -> Any:
     tab and line breaks become U+FFFD; numbers stay numbers."""
     if not isinstance(value, str):
         return value
-    text = value.translate(CONTROLS)
+    text = CONTROLS.sub("\ufffd", value)
     return "'" + text if text.startswith(FORMULA_STARTS) else text
 
 
