@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from analysis.bootstrap import SEED
 from analysis.errors import InputError, NoData
 from analysis.export import Table
 from analysis.figures import SIMULATED
@@ -23,6 +24,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 class RunKind(StrEnum):
     live = "live"
     pilot = "pilot"
+    reconstruction = "reconstruction"
 
 
 class ThemeName(StrEnum):
@@ -50,9 +52,13 @@ def report(
     scale_max: Annotated[
         int, typer.Option(min=2, max=101, help="Highest scale point of a CSV that comes without items.csv.")
     ] = 5,
+    exclude_bad_rows: Annotated[
+        bool, typer.Option("--exclude-bad-rows", help="Leave out ratings that cannot be right, and list them.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap intervals in results.json.")] = SEED,
     theme: Annotated[ThemeName, typer.Option(help="Colours of figure9.png and figure9.svg.")] = ThemeName.light,
 ) -> None:
-    """Write the tables (CSV, Markdown, LaTeX), Figure 9 (PNG, SVG) and report.html.
+    """Write the tables (CSV, Markdown, LaTeX), Figure 9 (PNG, SVG), report.html and results.json.
 
     Only completed participants of one run kind are counted; the report says who was left out.
 
@@ -69,6 +75,8 @@ def report(
                 definition=definition,
                 pool_versions=pool_versions,
                 scale=(1, scale_max),
+                exclude_bad_rows=exclude_bad_rows,
+                seed=seed,
             )
             written = write(summary, out, theme.value)
     except NoData as reason:

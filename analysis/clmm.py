@@ -19,6 +19,10 @@ from analysis.friedman import Floats
 
 INFINITE = 12.0
 """A log odds ratio beyond this says that the estimate runs to infinity: some answers never occur together."""
+FAR, GAP = 30.0, 8.0
+"""Where the search ends that would run to infinity: logits, and logarithms of gaps between thresholds."""
+NO_SPREAD = 1e-6
+"""A standard deviation between participants below this is a rounding error of zero."""
 POLISH_STEPS = 6
 STEP = 1e-5
 
@@ -81,7 +85,7 @@ def clmm(values: npt.ArrayLike) -> Clmm:
         tuple(map(float, at.thresholds)),
         tuple(map(float, at.beta[1:])),
         _standard_errors(_objective(answers, True), found, df),
-        abs(at.sigma),
+        abs(at.sigma) if abs(at.sigma) > NO_SPREAD else 0.0,
         full,
         note,
     )
@@ -121,11 +125,14 @@ def _objective(answers: Answers, with_conditions: bool) -> Objective:
 
 
 def _fit(answers: Answers, start: Floats, with_conditions: bool) -> tuple[float, Floats]:
-    """Log-likelihood at the optimum and the optimum: BFGS, then Newton's method to its end."""
+    """Log-likelihood at the optimum and the optimum: L-BFGS-B, then Newton's method to its end."""
     negative = _objective(answers, with_conditions)
     first = np.concatenate([start, np.zeros(answers.codes.shape[1] - 1)]) if with_conditions else start
-    found = optimize.minimize(negative, first, jac=True, method="BFGS", options={"gtol": 1e-6, "maxiter": 500})
-    x, best = found.x, float(found.fun)
+    bounds = [(-FAR, FAR), *[(-GAP, GAP)] * (answers.levels - 2), *[(-FAR, FAR)] * (first.size - answers.levels + 1)]
+    found = optimize.minimize(
+        negative, first, jac=True, method="L-BFGS-B", bounds=bounds, options={"gtol": 1e-7, "ftol": 1e-14}
+    )
+    x, best = np.asarray(found.x, dtype=float), float(found.fun)
     information = _hessian(negative, x)
     for _ in range(POLISH_STEPS):
         step = np.linalg.lstsq(information, _slope(negative, x), rcond=1e-12)[0]

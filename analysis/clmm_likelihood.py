@@ -9,6 +9,7 @@ ordinal::clmm(nAGQ = 10) does. Participants with equal answers are computed once
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +76,7 @@ def log_likelihood(answers: Answers, at: Parameters, nodes: int = NODES) -> tupl
     upper, lower = _limits(answers, at)
     answered = answers.codes >= 0
     mode, curvature = _modes(upper, lower, answered, at.sigma)
-    points, weights = hermgauss(nodes)
+    points, weights = _hermite(nodes)
     u = mode[:, None] + np.sqrt(2 / curvature)[:, None] * points  # (rows, nodes)
     shift = at.sigma * u[:, None, :]
     a, b = upper[:, :, None] - shift, lower[:, :, None] - shift  # (rows, k, nodes)
@@ -97,6 +98,11 @@ def log_likelihood(answers: Answers, at: Parameters, nodes: int = NODES) -> tupl
         (at_lower - at_upper).sum(axis=0),
         float(along.sum()),
     )
+
+
+@cache
+def _hermite(nodes: int) -> tuple[Floats, Floats]:
+    return hermgauss(nodes)
 
 
 def _limits(answers: Answers, at: Parameters) -> tuple[Floats, Floats]:

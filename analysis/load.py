@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,20 +11,23 @@ import pandas as pd
 
 from analysis.checks import checked_ratings
 from analysis.errors import InputError, NoData
-from analysis.model import Condition, Flow, Item, StudyData
+from analysis.model import RATINGS, Condition, Item, StudyData
+from analysis.people import (
+    RUN_KINDS,
+    check_people,
+    described,
+    flow_of,
+    left_out_of,
+    nobody,
+    of_definition,
+    of_kind,
+    one_study,
+    people_of,
+)
 from analysis.sources import RawTables, read_tables
 
-RUN_KINDS = ("live", "pilot")
 PAPER_CONDITIONS = {"text": "SkinGPT (text)", "cases": "SkinGPT + cases", "generated": "SkinGEN"}
 """Order and labels of a CSV that comes without conditions.csv (paper, section 5.1)."""
-
-REASONS = {
-    "active": "still taking part",
-    "abandoned": "abandoned",
-    "screened_out": "screened out",
-    "excluded": "excluded",
-    "withdrawn": "withdrawn",
-}
 
 
 def load(
@@ -36,17 +38,20 @@ def load(
     definition: str | None = None,
     pool_versions: bool = False,
     scale: tuple[int, int] = (1, 5),
+    exclude_bad_rows: bool = False,
 ) -> StudyData:
     """Read and check a study; keep completed participants of one run kind and one definition.
 
     Args:
         path: study database (views ratings, participants, items, conditions, flow) or a CSV of
             ratings; participants.csv, items.csv and conditions.csv beside it are used.
-        run_kind: ``live`` or ``pilot``; the two are never mixed.
+        run_kind: ``live``, ``pilot`` or ``reconstruction``; they are never mixed.
         study: needed only where the file holds several studies.
         definition: keep this version only (definition hash, or its first characters).
         pool_versions: analyse several versions of the definition together.
         scale: lowest and highest point, used only where no items are described (a bare CSV).
+        exclude_bad_rows: leave out ratings that cannot be right (and both of two answers to one item)
+            and list them in ``bad_rows``, instead of stopping at the first.
 
     Raises:
         InputError: the file cannot be analysed as it is.
@@ -55,22 +60,23 @@ def load(
     if run_kind not in RUN_KINDS:
         raise InputError(f"run kind '{run_kind}': it is {' or '.join(RUN_KINDS)}.")
     raw = read_tables(Path(path))
-    people, notes = _people(raw)
-    study = _one_study(raw, people, study)
-    people = _of_kind(people[people["study"] == study], run_kind, raw.source)
+    people, notes = people_of(raw)
+    study = one_study(raw, people, study)
+    people = of_kind(people[people["study"] == study], run_kind, raw.source)
     if definition is not None:
-        people = _of_definition(people, definition, raw.source)
+        people = of_definition(people, definition, raw.source)
     completed = people[people["outcome"] == "completed"]
-    left_out = _left_out(people)
+    left_out = left_out_of(people)
     if completed.empty:
-        raise NoData(_nobody(raw.source, run_kind, len(people), left_out))
+        raise NoData(nobody(raw.source, run_kind, len(people), left_out))
     hashes = _versions(completed, pool_versions, raw.source)
     rows = _rows(raw, study, run_kind, hashes)
     items, wording_notes = _items(raw, study, hashes, rows, scale)
     conditions = _conditions(raw, study, hashes, rows)
-    ratings = checked_ratings(rows, {item.key: item for item in items}, {c.key: c for c in conditions}, raw.source.name)
-    _check_people(ratings, people, raw.source)
-    ratings = ratings[ratings["participant"].isin(completed["participant"])]
+    ratings, bad = checked_ratings(rows, items, conditions, raw.source.name, exclude_bad_rows)
+    check_people(ratings, people, raw.source)
+    counted = ratings[ratings["participant"].isin(completed["participant"])]
+    excluded = people["participant"][people["outcome"] == "excluded"]
     return StudyData(
         source=raw.source,
         study=study,
@@ -78,79 +84,31 @@ def load(
         definitions=hashes,
         items=items,
         conditions=conditions,
-        participants=_described(completed, raw.source),
-        ratings=ratings[["participant", "condition", "item", "value"]].reset_index(drop=True),
-        flow=_flow(raw, study, people),
+        participants=described(completed, raw.source),
+        ratings=_kept_columns(counted),
+        flow=flow_of(raw, study, people),
         left_out=left_out,
         notes=notes + wording_notes,
         simulated=raw.simulated,
-        last_answer=_last_answer(ratings),
+        last_answer=_last_answer(counted),
+        excluded_ratings=_kept_columns(ratings[ratings["participant"].isin(excluded)]),
+        bad_rows=bad,
+        decisions=_decisions(raw, list(completed["participant"])),
     )
 
 
-def _people(raw: RawTables) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Participants, or everybody who rated something where a CSV came alone."""
-    if raw.participants is not None:
-        return raw.participants, ()
-    columns = ["study", "definition_hash", "run_kind", "participant"]
-    people = raw.ratings[columns].drop_duplicates("participant").assign(outcome="completed")
-    note = "No participants.csv beside the ratings: everyone with a rating counts as completed."
-    return people, (note,)
+def _kept_columns(ratings: pd.DataFrame) -> pd.DataFrame:
+    """The columns of ``RATINGS``; numbers that the file does not have are NaN."""
+    kept = ratings.reindex(columns=list(RATINGS)).reset_index(drop=True)
+    for name in ("period", "duration_s"):
+        kept[name] = pd.to_numeric(kept[name], errors="coerce").astype(float)
+    return kept
 
 
-def _one_study(raw: RawTables, people: pd.DataFrame, study: str | None) -> str:
-    known = sorted({str(name) for frame in (people, raw.ratings) for name in frame["study"].dropna()})
-    if not known:
-        raise NoData(f"{raw.source}: nobody has taken part yet, so there is nothing to report.")
-    if study is None and len(known) == 1:
-        return known[0]
-    if study is None:
-        raise InputError(f"{raw.source}: holds the studies {', '.join(known)}. Name one with --study.")
-    if study not in known:
-        raise InputError(f"{raw.source}: no study '{study}'. It holds {', '.join(known)}.")
-    return study
-
-
-def _of_kind(people: pd.DataFrame, run_kind: str, source: Path) -> pd.DataFrame:
-    unknown = sorted({str(kind) for kind in people["run_kind"]} - set(RUN_KINDS))
-    if unknown:
-        raise InputError(f"{source}: unknown run kind {', '.join(unknown)}; it is {' or '.join(RUN_KINDS)}.")
-    chosen = people[people["run_kind"] == run_kind]
-    if chosen.empty:
-        other = next(kind for kind in RUN_KINDS if kind != run_kind)
-        raise NoData(
-            f"{source}: no participant of a {run_kind} run, so there is nothing to report. "
-            f"It holds {len(people)} of a {other} run: use --run-kind {other}."
-        )
-    return chosen
-
-
-def _of_definition(people: pd.DataFrame, definition: str, source: Path) -> pd.DataFrame:
-    chosen = people[people["definition_hash"].astype(str).str.startswith(definition)]
-    if chosen.empty:
-        known = ", ".join(sorted({str(value)[:12] for value in people["definition_hash"]}))
-        raise InputError(f"{source}: no participant under definition '{definition}'. It holds {known}.")
-    return chosen
-
-
-def _left_out(people: pd.DataFrame) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    reasons = people["exclusion_reason"] if "exclusion_reason" in people else [None] * len(people)
-    for outcome, reason in zip(people["outcome"], reasons, strict=True):
-        if outcome == "completed":
-            continue
-        words = REASONS.get(str(outcome), str(outcome))
-        words = f"{words}: {reason}" if reason else words
-        counts[words] = counts.get(words, 0) + 1
-    return dict(sorted(counts.items()))
-
-
-def _nobody(source: Path, run_kind: str, arrived: int, left_out: dict[str, int]) -> str:
-    account = "; ".join(f"{number} {reason}" for reason, number in left_out.items())
-    return (
-        f"{source}: no participant of the {run_kind} run has completed the study "
-        f"({arrived} arrived: {account}). There is nothing to report yet."
-    )
+def _decisions(raw: RawTables, completed: list[str]) -> pd.DataFrame | None:
+    if raw.decisions is None:
+        return None
+    return raw.decisions[raw.decisions["participant"].isin(completed)].reset_index(drop=True)
 
 
 def _versions(completed: pd.DataFrame, pool: bool, source: Path) -> tuple[str, ...]:
@@ -233,44 +191,6 @@ def _conditions(raw: RawTables, study: str, hashes: tuple[str, ...], ratings: pd
     found = {str(key) for key in ratings["condition"].dropna()}
     order = [key for key in PAPER_CONDITIONS if key in found] + sorted(found - set(PAPER_CONDITIONS))
     return tuple(Condition(key, PAPER_CONDITIONS.get(key, key)) for key in order)
-
-
-def _check_people(ratings: pd.DataFrame, people: pd.DataFrame, source: Path) -> None:
-    doubled = people["participant"][people["participant"].duplicated()]
-    if not doubled.empty:
-        raise InputError(f"{source}: participant {doubled.iloc[0]} is listed twice among the participants.")
-    strangers = sorted({str(p) for p in ratings["participant"]} - {str(p) for p in people["participant"]})
-    if strangers:
-        raise InputError(f"{source}: ratings of {', '.join(strangers)}, who is not among the participants.")
-
-
-def _described(completed: pd.DataFrame, source: Path) -> pd.DataFrame:
-    """Participants with their demographics as dicts."""
-    texts = completed["demographics"] if "demographics" in completed else [None] * len(completed)
-    demographics = []
-    for participant, text in zip(completed["participant"], texts, strict=True):
-        try:
-            parsed = json.loads(text) if text else {}
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{source}: demographics of {participant} are not JSON: {text!r}.") from error
-        demographics.append(parsed if isinstance(parsed, dict) else {})
-    sequences = completed.get("sequence", pd.Series([None] * len(completed), dtype=object))
-    return pd.DataFrame(
-        {
-            "participant": list(completed["participant"]),
-            "sequence": list(sequences),
-            "demographics": demographics,
-        }
-    )
-
-
-def _flow(raw: RawTables, study: str, people: pd.DataFrame) -> Flow:
-    completed = int((people["outcome"] == "completed").sum())
-    if raw.flow is None:
-        return Flow(len(people), None, None, completed)
-    rows = raw.flow[(raw.flow["study"] == study) & raw.flow["participant"].isin(people["participant"])]
-    consented, allocated = (int(rows[name].notna().sum()) for name in ("consented_at", "allocated_at"))
-    return Flow(len(people), consented, allocated, completed)
 
 
 def _last_answer(ratings: pd.DataFrame) -> str | None:

@@ -6,22 +6,21 @@ The researcher's page uses ``summarise`` as well, so that screen and files canno
 from __future__ import annotations
 
 import base64
-import platform
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis import figures, tables
+from analysis.bootstrap import SEED
 from analysis.compare import Comparison, compare_items
 from analysis.errors import InputError
 from analysis.export import Table
+from analysis.facts import as_json
 from analysis.figures import Format, Theme
 from analysis.load import load
 from analysis.model import StudyData
-
-LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib")
+from analysis.results import results, versions
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class Summary:
     tests: Table
     comparisons: tuple[Comparison, ...]
     cells: figures.Cells
+    seed: int = SEED
 
     @property
     def n(self) -> int:
@@ -91,9 +91,22 @@ def summarise(
     definition: str | None = None,
     pool_versions: bool = False,
     scale: tuple[int, int] = (1, 5),
+    exclude_bad_rows: bool = False,
+    seed: int = SEED,
 ) -> Summary:
-    """Read a study and compute its report. Arguments and errors are those of ``load.load``."""
-    data = load(path, run_kind, study=study, definition=definition, pool_versions=pool_versions, scale=scale)
+    """Read a study and compute its report. Arguments and errors are those of ``load.load``.
+
+    ``seed`` is that of the bootstrap intervals in results.json.
+    """
+    data = load(
+        path,
+        run_kind,
+        study=study,
+        definition=definition,
+        pool_versions=pool_versions,
+        scale=scale,
+        exclude_bad_rows=exclude_bad_rows,
+    )
     comparisons = compare_items({item.key: data.by_condition(item) for item in data.repeated_items})
     return Summary(
         data=data,
@@ -103,6 +116,7 @@ def summarise(
         tests=tables.tests(data, comparisons),
         comparisons=comparisons,
         cells=tables.describe_conditions(data),
+        seed=seed,
     )
 
 
@@ -117,6 +131,7 @@ def files(summary: Summary, theme: Theme = "light") -> dict[str, bytes]:
         found["figure9.png"] = summary.figure9(theme, "png")
         found["figure9.svg"] = summary.figure9(theme, "svg")
     found["report.html"] = html(summary).encode()
+    found["results.json"] = as_json(results(summary.data, summary.comparisons, summary.seed))
     return found
 
 
@@ -151,11 +166,6 @@ def html(summary: Summary) -> str:
     return environment.get_template("report.html.j2").render(
         summary=summary, data=summary.data, images=images, stamp=figures.SIMULATED, versions=versions()
     )
-
-
-def versions() -> dict[str, str]:
-    """Versions that the figures depend on."""
-    return {"Python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
 def _data_uri(svg: bytes) -> str:

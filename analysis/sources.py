@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.errors import InputError
+from analysis.model import DECISIONS
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 META = ("key", "value")
@@ -33,6 +34,11 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "conditions": ("definition_hash", "study", "condition", "label"),
     "flow": ("study", "definition_hash", "run_kind", "participant", "consented_at", "allocated_at"),
 }
+OPTIONAL: dict[str, tuple[str, ...]] = {"decisions": DECISIONS}
+"""Read where they exist: the decisions before and after an advice, for studies of reliance."""
+COLUMNS = {**REQUIRED, **OPTIONAL}
+LEAST = ("participant", "condition", "item", "value")
+"""What a CSV of ratings must have; the other columns describe one live run of one study without a hash."""
 MISSING = frozenset({"", "NA", "NULL"})
 """What a CSV may hold for "nothing": an empty cell, R's NA, a dumped NULL."""
 
@@ -48,6 +54,7 @@ class RawTables:
     conditions: pd.DataFrame | None
     flow: pd.DataFrame | None
     simulated: bool
+    decisions: pd.DataFrame | None = None
 
 
 def read_tables(path: Path) -> RawTables:
@@ -73,6 +80,7 @@ def _read_database(path: Path) -> RawTables:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             connection.execute("BEGIN")  # one snapshot, also while participants are answering
             frames = {name: _read_view(connection, path, name) for name in REQUIRED}
+            frames |= {name: _read_view(connection, path, name) for name in OPTIONAL if _has(connection, name)}
             simulated = _is_simulated(connection)
     except sqlite3.Error as error:
         raise InputError(f"{path}: SQLite cannot read it ({error}). Try a backup.") from error
@@ -80,16 +88,21 @@ def _read_database(path: Path) -> RawTables:
 
 
 def _read_view(connection: sqlite3.Connection, path: Path, name: str) -> pd.DataFrame:
-    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone()
-    if known is None:
+    if not _has(connection, name):
         raise InputError(f"{path}: no view '{name}'. This is not a study database, or of an older version.")
-    cursor = connection.execute(f"SELECT * FROM {name}")  # name is one of REQUIRED's keys
+    cursor = connection.execute(f"SELECT * FROM {name}")  # name is a key of REQUIRED or OPTIONAL
     columns = [column[0] for column in cursor.description]
-    return _require(pd.DataFrame(cursor.fetchall(), columns=columns, dtype=object), name, f"{path}: view '{name}'")
+    return _require(
+        pd.DataFrame(cursor.fetchall(), columns=columns, dtype=object), name, f"{path}: view '{name}'", COLUMNS[name]
+    )
+
+
+def _has(connection: sqlite3.Connection, name: str) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (name,)).fetchone() is not None
 
 
 def _is_simulated(connection: sqlite3.Connection) -> bool:
-    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
+    if not _has(connection, "meta"):
         return False
     row = connection.execute("SELECT value FROM meta WHERE key = 'simulated'").fetchone()
     return row is not None and _is_set(row[0])
@@ -100,11 +113,14 @@ def _is_set(mark: object) -> bool:
 
 
 def _read_csv_folder(path: Path) -> RawTables:
-    siblings = {name: path.with_name(f"{name}.csv") for name in REQUIRED if name != "ratings"}
+    siblings = {name: path.with_name(f"{name}.csv") for name in (*REQUIRED, *OPTIONAL) if name != "ratings"}
     frames = {
         name: _read_csv(file, name) if file.is_file() and file != path else None for name, file in siblings.items()
     }
     ratings = _read_csv(path, "ratings")
+    for name, value in (("study", path.stem), ("definition_hash", ""), ("run_kind", "live")):
+        if name not in ratings:
+            ratings[name] = value
     meta = path.with_name("meta.csv")
     marks = _read_csv(meta, "meta") if meta.is_file() else pd.DataFrame(columns=["key", "value"])
     simulated = any(_is_set(value) for value in marks["value"][marks["key"] == "simulated"])
@@ -118,7 +134,8 @@ def _read_csv(path: Path, name: str) -> pd.DataFrame:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(f"{path}: not a CSV in UTF-8 ({error}). Export it again as CSV, UTF-8.") from error
-    return _require(pd.DataFrame({name: _cells(frame[name]) for name in frame}), name, str(path))
+    required = LEAST if name == "ratings" else COLUMNS.get(name, META)
+    return _require(pd.DataFrame({name: _cells(frame[name]) for name in frame}), name, str(path), required)
 
 
 def _cells(column: pd.Series) -> pd.Series:
@@ -128,8 +145,7 @@ def _cells(column: pd.Series) -> pd.Series:
     return pd.Series([None if text in empty else text for text in texts], dtype=object)
 
 
-def _require(frame: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
-    required = REQUIRED.get(name, META)
+def _require(frame: pd.DataFrame, name: str, where: str, required: tuple[str, ...]) -> pd.DataFrame:
     missing = [column for column in required if column not in frame.columns]
     if missing:
         raise InputError(

@@ -25,8 +25,11 @@ from analysis.__main__ import app
 from analysis.report import Summary, files, summarise, write
 from tests.analysis.builder import CONDITIONS, ONCE, REPEATED, Book, answered
 
-FILES = {f"{table}.{ending}" for table in ("table3", "table5", "ratings_by_condition", "tests")
-         for ending in ("csv", "md", "tex")} | {"figure9.png", "figure9.svg", "report.html"}  # fmt: skip
+TABLES = ("table3", "table5", "ratings_by_condition", "tests")
+FILES = {
+    *(f"{table}.{ending}" for table in TABLES for ending in ("csv", "md", "tex")),
+    *("figure9.png", "figure9.svg", "report.html", "results.json"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +226,7 @@ def test_one_participant_and_no_repeated_items(tmp_path: Path) -> None:
     book.ratings = [row for row in book.ratings if row["condition"] is None]
     book.items = [row for row in book.items if not row["repeated"]]
     once = files(summarise(book.write(tmp_path / "once.db")))
-    assert set(once) == {name for name in FILES if name.startswith(("table", "report"))}
+    assert set(once) == {name for name in FILES if name.startswith(("table", "report", "results"))}
 
 
 def test_unknown_demographics_are_not_counted_as_nobody(tmp_path: Path) -> None:
@@ -251,7 +254,7 @@ def test_command_prints_table5_and_the_tests(database: Path, tmp_path: Path) -> 
     code, output = command(database, "--out", tmp_path / "out")
     assert code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
-    for printed in (ONCE["correct"], "SkinGPT (text) vs SkinGEN", "χ²(2) =", "15 files"):
+    for printed in (ONCE["correct"], "SkinGPT (text) vs SkinGEN", "χ²(2) =", "16 files"):
         assert printed in output
 
 

@@ -1,0 +1,199 @@
+"""Every figure of one item, under the names of docs/results-json.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from analysis.between import kruskal_wallis, mann_whitney
+from analysis.bootstrap import kendall_w_interval, rank_biserial_interval, stream
+from analysis.clmm import clmm
+from analysis.compare import Comparison, Pair
+from analysis.describe import Description
+from analysis.facts import Facts, with_notes
+from analysis.friedman import Floats, Friedman
+from analysis.holm import holm
+from analysis.model import Item, StudyData
+from analysis.order import Order, order_effects
+from analysis.rm_anova import paired_t, rm_anova
+from analysis.subgroups import effect_facts, kruskal_facts, mann_whitney_facts
+from analysis.tables import describe_item
+
+ONCE = "once"
+"""In the place of a condition, for items that are rated once."""
+WITHIN = ("friedman", "kendall_w_ci", "pairs", "paired_t", "rm_anova", "clmm", "order")
+BETWEEN = ("kruskal_wallis", "mann_whitney")
+
+
+def item_facts(data: StudyData, item: Item, comparison: Comparison | None, seed: int) -> Facts:
+    """One item. ``comparison`` is None for items rated once and in between-subject studies."""
+    if not item.repeated:
+        nothing = dict.fromkeys((*WITHIN, *BETWEEN))
+        described: Facts = {ONCE: description_facts(describe_item(data, item))}
+        return {"describe": described, **with_notes(nothing, "rated once: there are no conditions to compare")}
+    described = {c.key: description_facts(describe_item(data, item, c)) for c in data.conditions}
+    frame = data.by_condition(item)
+    if comparison is None:
+        nothing = with_notes(dict.fromkeys(WITHIN), "every participant met one condition only")
+        return {"describe": described, **nothing, **_between(frame)}
+    nothing = with_notes(dict.fromkeys(BETWEEN), "the same participants met several conditions")
+    return {"describe": described, **_within(data, item, frame, comparison, seed), **nothing}
+
+
+def description_facts(cell: Description) -> Facts:
+    """{n, mean, sd, median, counts}; counts by scale point."""
+    counts = {str(point): number for point, number in cell.counts.items()} or None
+    why = {
+        "sd": "fewer than two answers",
+        "counts": "answers lie between the points of the scale",
+        "": "nobody answered",
+    }
+    facts = {"n": cell.n, "mean": cell.mean, "sd": cell.sd, "median": cell.median, "counts": counts}
+    return with_notes(facts, why)
+
+
+def _within(data: StudyData, item: Item, frame: pd.DataFrame, comparison: Comparison, seed: int) -> Facts:
+    complete = frame.dropna().to_numpy(float)
+    differences = {pair.name: _differences(frame, pair) for pair in comparison.pairs}
+    interval = kendall_w_interval(complete, stream(seed, item.key))
+    anova, model = rm_anova(complete), clmm(frame.to_numpy(float))
+    anova_names = ("n", "f", "df1", "df2", "p", "epsilon_gg", "p_gg", "eta2_g")
+    return {
+        "friedman": friedman_facts(comparison.friedman),
+        **with_notes({"kendall_w_ci": interval}, comparison.friedman.note),
+        "pairs": {
+            pair.name: pair_facts(pair, differences[pair.name], stream(seed, item.key, pair.first, pair.second))
+            for pair in comparison.pairs
+        },
+        "paired_t": _paired_t(differences),
+        "rm_anova": with_notes({name: getattr(anova, name) for name in anova_names}, anova.note),
+        "clmm": _clmm_facts(model, [condition.key for condition in data.conditions]),
+        **_order(data, item),
+    }
+
+
+def friedman_facts(test: Friedman) -> Facts:
+    """{n, chi2, df, p, p_exact, p_holm, kendall_w, iman_davenport: {f, df1, df2, p}, mean_ranks}."""
+    ranked = test.iman_davenport
+    facts = {
+        "n": test.n,
+        "chi2": test.chi2,
+        "df": test.df,
+        "p": test.p_asymptotic,
+        "p_exact": test.p_exact,
+        "p_holm": test.p_holm,
+        "kendall_w": test.kendall_w,
+        "iman_davenport": {"f": ranked.f, "df1": ranked.df1, "df2": ranked.df2, "p": ranked.p} if ranked else None,
+        "mean_ranks": test.mean_ranks or None,
+        "left_out": test.left_out,
+    }
+    why = {"p_exact": test.exact_note, "iman_davenport": "every participant ranks the conditions alike: F is infinite"}
+    return with_notes(facts, dict.fromkeys(facts, test.note) if test.note else why)
+
+
+def pair_facts(pair: Pair, differences: Floats, generator: np.random.Generator) -> Facts:
+    """The signed-rank test of first minus second; ``p_holm`` corrects ``p_exact`` (else ``p_asymptotic``)."""
+    test = pair.test
+    interval = rank_biserial_interval(differences, generator) if test.p is not None else None
+    facts = {
+        "n": test.n,
+        "n_zero": test.n_zero,
+        "n_positive": test.n_positive,
+        "n_negative": test.n_negative,
+        "w_plus": test.w_plus,
+        "w_minus": test.w_minus,
+        "p_exact": test.p_exact,
+        "p_asymptotic": test.p_asymptotic,
+        "p_pratt_exact": test.p_pratt_exact,
+        "p_holm": pair.p_holm,
+        "rank_biserial": test.rank_biserial,
+        "rank_biserial_ci": interval,
+        "hodges_lehmann": test.hodges_lehmann,
+        "probability_of_superiority": test.probability,
+        "left_out": pair.left_out,
+    }
+    too_many = f"n = {test.n} is above the limit for the exact p: the asymptotic p is used"
+    return with_notes(
+        facts, {"rank_biserial_ci": test.note or "fewer than two participants", "": test.note or too_many}
+    )
+
+
+def _differences(frame: pd.DataFrame, pair: Pair) -> Floats:
+    return np.asarray((frame[pair.first] - frame[pair.second]).dropna(), dtype=float)
+
+
+def _paired_t(differences: Mapping[str, Floats]) -> Facts:
+    tests = {name: paired_t(values) for name, values in differences.items()}
+    corrected = holm([test.p for test in tests.values()])
+    names = ("n", "mean_difference", "t", "df", "p", "ci", "cohen_dz")
+    return {
+        name: with_notes({**{key: getattr(test, key) for key in names}, "p_holm": p}, test.note)
+        for (name, test), p in zip(tests.items(), corrected, strict=True)
+    }
+
+
+def _clmm_facts(model: object, conditions: list[str]) -> Facts:
+    names = ("n", "lr", "df", "p", "log_likelihood", "sigma")
+    note = str(getattr(model, "note", ""))
+    facts = with_notes({name: getattr(model, name) for name in names}, note)
+    if note and facts["lr"] is not None:
+        facts["lr_note"] = note
+    beta, se = getattr(model, "beta", ()), getattr(model, "se", ())
+    if len(beta) == len(conditions) - 1:
+        facts["log_odds_ratio"] = dict(zip(conditions[1:], beta, strict=True))
+        facts |= with_notes(
+            {"se": dict(zip(conditions[1:], se, strict=True)) if se else None}, "the information is singular"
+        )
+    return facts
+
+
+def _order(data: StudyData, item: Item) -> Facts:
+    rows = data.ratings[data.ratings["item"] == item.key].dropna(subset=["period"])
+    if rows.empty:
+        return with_notes({"order": None}, "the rows do not say in which period an answer was given")
+    return {"order": order_facts(order_effects(rows, _sequences(data)))}
+
+
+def _sequences(data: StudyData) -> dict[str, str]:
+    """participant -> the conditions in the order met: as allocated, else as the periods of the answers say."""
+    people = zip(data.participants["participant"], data.participants["sequence"], strict=True)
+    allocated = {str(who): str(sequence) for who, sequence in people if sequence}
+    if allocated:
+        return allocated
+    met = data.ratings.dropna(subset=["period", "condition"]).drop_duplicates(["participant", "period"])
+    joined = met.sort_values("period", kind="stable").groupby("participant")["condition"].agg(">".join)
+    return {str(who): str(sequence) for who, sequence in joined.items()}
+
+
+def order_facts(order: Order) -> Facts:
+    """Effects of period, carry-over and sequence."""
+    by = order.by_period
+    friedman = {"n": by.n, "chi2": by.chi2, "df": by.df, "p": by.p_asymptotic, "p_exact": by.p_exact}
+    by_sequence = kruskal_facts(order.by_sequence)
+    del by_sequence["p_exact"], by_sequence["p_exact_note"]
+    return {
+        "period": effect_facts(order.period),
+        "condition": effect_facts(order.condition),
+        "carry_over": effect_facts(order.carry_over),
+        "fixed_effects": {
+            "period": effect_facts(order.fixed_period),
+            "condition": effect_facts(order.fixed_condition),
+        },
+        "friedman_by_period": with_notes(friedman, by.note or by.exact_note),
+        "kruskal_by_sequence": by_sequence,
+        "sequences": order.sequences,
+    }
+
+
+def _between(frame: pd.DataFrame) -> Facts:
+    groups = {str(key): frame[key].dropna().to_numpy(float) for key in frame}
+    tests = {(a, b): mann_whitney(groups[a], groups[b]) for a, b in combinations(groups, 2)}
+    corrected = holm([test.p for test in tests.values()])
+    pairs = {
+        f"{a}-{b}": {**mann_whitney_facts(test), **with_notes({"p_holm": p}, test.note)}
+        for ((a, b), test), p in zip(tests.items(), corrected, strict=True)
+    }
+    return {"kruskal_wallis": kruskal_facts(kruskal_wallis(list(groups.values()))), "mann_whitney": pairs}
