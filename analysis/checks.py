@@ -54,9 +54,9 @@ def _suspicious(ratings: pd.DataFrame, items: Mapping[str, Item], conditions: Se
     """The rows that may be wrong, found at once; ``_wrong`` says what."""
     keys = ratings["item"].astype(str)
     repeated = keys.map({key: item.repeated for key, item in items.items()})
-    low = keys.map({key: float(item.scale_min) for key, item in items.items()})
-    high = keys.map({key: float(item.scale_max) for key, item in items.items()})
-    values = pd.to_numeric(ratings["value"], errors="coerce")
+    low = keys.map({key: item.scale_min for key, item in items.items()}).astype(float)
+    high = keys.map({key: item.scale_max for key, item in items.items()}).astype(float)
+    values = pd.to_numeric(ratings["value"], errors="coerce").astype(float)
     there = ratings["condition"].notna()
     return (
         ratings["participant"].isna()

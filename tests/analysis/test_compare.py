@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.compare import compare, compare_items
@@ -45,6 +45,7 @@ def test_holm_across_items_is_rs(which: str) -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+@settings(deadline=None)
 def test_holm_keeps_the_order_and_never_lowers_a_p(p_values: list[float]) -> None:
     corrected = holm(p_values)
     assert all(p <= q <= 1 for p, q in zip(p_values, corrected, strict=True))
