@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import shutil
+import sqlite3
+import subprocess
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +25,7 @@ from study_app.study.export.spss import LONGEST, RESERVED, safe_name
 from study_app.study.export.tables import NAMES
 from study_app.study.export.wide import variables
 from study_app.study.store import Store
-from tests.study_app.export_study import HOSTILE, YAML, fill, lamps
+from tests.study_app.export_study import HOSTILE, KINDS, YAML, answer, exposure, fill, lamps, person
 
 
 @pytest.fixture
@@ -81,6 +85,36 @@ def test_a_wide_file_has_one_line_a_participant(content: zipfile.ZipFile) -> Non
     assert len(content.read("wide/two_lamps.csv").decode().splitlines()) == 1 + 4
 
 
+def test_spss_syntax_gives_names_lengths_and_labels(content: zipfile.ZipFile) -> None:
+    lines = content.read("wide/two_lamps.sps").decode().splitlines()
+    assert "  /FILE='two_lamps.csv'" in lines
+    assert {"    hand A5", "    bright_a F8.0", "    exposure_s_b F12.3", "    definition_hash A64"} <= set(lines)
+    assert "  exclusion_reason 'Why a researcher took the participant out, or ''declined'''" in lines
+    place = lines.index("VALUE LABELS bright_b")
+    assert lines[place : place + 4] == ["VALUE LABELS bright_b", "  0 'No'", "  1 'Perhaps'", "  2 'Yes'."]
+    assert max(len(line.encode()) for line in lines) <= 256
+
+
+@pytest.mark.skipif(shutil.which("pspp") is None, reason="PSPP, which reads SPSS syntax, is not installed")
+def test_the_syntax_reads_the_wide_file(content: zipfile.ZipFile, tmp_path: Path) -> None:
+    content.extractall(tmp_path)
+    folder = tmp_path / "wide"
+    (folder / "run.sps").write_text(
+        "INSERT FILE='two_lamps.sps'.\nSAVE TRANSLATE /OUTFILE='back.csv' /TYPE=CSV /FIELDNAMES /CELLS=LABELS.\n"
+    )
+    done = subprocess.run(["pspp", "run.sps"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with (folder / "back.csv").open(encoding="utf-8", newline="") as file:
+        shown = ("participant", "bright_a", "hand", "period_a")
+        back = [tuple(row[name].strip() for name in shown) for row in csv.DictReader(file)]
+    assert back == [
+        ("P0001", "No", "Left", "2"),
+        ("P0002", "", "Right | other", "1"),
+        ("P0003", "", "", ""),
+        ("P0004", "Yes", "", "1"),
+    ]
+
+
 def test_the_tidy_ratings_are_exactly_these(content: zipfile.ZipFile) -> None:
     shown = ("run_kind", "participant", "sequence", "period", "condition", "item", "construct", "value", "duration_s")
     assert [tuple(row[name] for name in shown) for row in rows(content, "ratings.csv")] == [
@@ -137,6 +171,8 @@ def test_the_codebook_gives_wording_values_condition_and_type(content: zipfile.Z
         "item": "bright",
         "condition": "b",
         "construct": "Light",
+        "note": "",
+        "translations": "",
         "definitions": small.hash[:12],
     }
     assert entries["wide/two_lamps.csv", "hand"]["values"] == "left = Left; right = Right | other"
@@ -161,6 +197,60 @@ def test_versions_of_a_study_share_one_wide_file(store: Store, small: Study, tmp
     assert entries["bright_a"]["description"] == "Lamp A: It is bright. / Lamp A: It is very bright."
     assert entries["bright_a"]["definitions"] == f"{small.hash[:12]}, {second.hash[:12]}"
     assert entries["shine"]["definitions"] == second.hash[:12]
+
+
+def test_every_kind_of_item_and_every_score_has_its_columns(store: Store, tmp_path: Path) -> None:
+    study = lamps(tmp_path, KINDS)
+    store.register(study)
+    conn = sqlite3.connect(store.database.path)
+    with conn:
+        person(conn, study.hash, "P0001", "live", "active", sequence="a>b")
+        exposure(conn, "P0001", 1, "a", None)
+        for item, period, value in (
+            ("age", None, "prefer_not_to_say"),
+            ("clear", 1, 6),
+            ("muddled", 1, 3),
+            ("sure", 1, 70),
+            ("doctor", 1, "prefer_not_to_say"),
+            ("heard", None, '["app", "friend"]'),
+            ("word", None, "gut"),
+            ("story", None, "gone"),
+            ("story", None, ""),  # taken back
+            ("weight", None, 0.25),
+        ):
+            answer(conn, "P0001", item, period, value)
+    conn.close()
+    write_export(store, tmp_path / "export.zip")
+    with zipfile.ZipFile(tmp_path / "export.zip") as content:
+        (wide,) = rows(content, "wide/kinds.csv")
+        entries = {row["variable"]: row for row in rows(content, "codebook.csv") if row["file"] == "wide/kinds.csv"}
+        values = {row["item"]: row["value"] for row in rows(content, "all_answers.csv")}
+        ratings = [row["item"] for row in rows(content, "ratings.csv")]
+        psychds = json.loads(content.read("psych-ds/dataset_description.json"))
+    assert {name: cell for name, cell in list(wide.items())[8:] if cell} == {
+        "period_a": "1",
+        "clear_a": "6",
+        "muddled_a": "3",
+        "sure_a": "70",
+        "doctor_a": "prefer_not_to_say",
+        "heard_app": "1",
+        "heard_book": "0",
+        "heard_friend": "1",
+        "word": "gut",
+        "weight": "0.25",
+        "clarity_a": "5.5",  # mean of 6 and 8 - 3
+    }
+    assert {"age", "story", "clear_b", "clarity_b"} <= set(wide)
+    assert values["age"] == "prefer_not_to_say"
+    assert "story" not in values
+    assert ratings == ["clear", "muddled"]
+    assert entries["heard_book"]["values"] == "0 = not chosen; 1 = chosen"
+    assert [entries["age"][name] for name in ("minimum", "maximum", "unit")] == ["18.0", "99.0", "Jahre"]
+    assert "'prefer_not_to_say'" in entries["age"]["note"]
+    assert entries["clear_a"]["translations"] == "zh: 很清楚。"
+    assert entries["clarity_b"]["description"] == "Lamp B: Klarheit: mean of clear, muddled (reversed)"
+    assert "author" not in psychds  # the institution is still in square brackets
+    assert {"word", "story"}.isdisjoint(variable["name"] for variable in psychds["variableMeasured"])
 
 
 def test_completion_codes_are_only_in_the_database(content: zipfile.ZipFile) -> None:
@@ -211,7 +301,7 @@ def test_names_that_would_collide_are_told_apart(tmp_path: Path) -> None:
     from study_app.study.export.variables import Asked, Definition
 
     asked = tuple(Asked(item, item, "", "scale", True, ((1, "x"),)) for item in ("a", "a_b"))
-    definition = Definition("h" * 64, "s", "t", "i", "c", "e", "", (("b_c", "1"), ("c", "2")), asked, None)
+    definition = Definition("h" * 64, "s", "t", "i", "", (("b_c", "1"), ("c", "2")), asked, None)
     names = [variable.name for variable in variables([definition]) if variable.asked]
     assert names == ["a_b_c", "a_c", "a_b_b_c", "a_b_c_2"]
 

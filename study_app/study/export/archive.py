@@ -16,10 +16,12 @@ from study_app.study.export import codebook as book
 from study_app.study.export import photos, wide
 from study_app.study.export.counts import checked_counts, must_agree
 from study_app.study.export.csv_files import count_rows, write_csv
+from study_app.study.export.errors import ExportError
 from study_app.study.export.parquet import write_parquet
 from study_app.study.export.psychds import write_psychds
 from study_app.study.export.readme import Pictures, about, readme
 from study_app.study.export.snapshot import snapshot
+from study_app.study.export.spss_syntax import write_syntax
 from study_app.study.export.tables import NAMES, SCHEMA, columns_of, rows_of
 from study_app.study.export.variables import Definition, read_definitions
 from study_app.study.media import MediaStore
@@ -71,26 +73,34 @@ def write_export(store: Store, target: Path, media: MediaStore | None = None) ->
     if target.exists():
         raise FileExistsError(f"{target} exists; choose another name.")
     part = target.with_name(target.name + ".part")
-    exported_at = store.database.clock().astimezone(UTC).isoformat(timespec="seconds")
     try:
-        with tempfile.TemporaryDirectory() as scratch, snapshot(store, Path(scratch)) as conn:
-            folder = Path(scratch) / "export"
-            folder.mkdir()
-            definitions = read_definitions(conn)
-            rows = _write_tables(conn, folder, definitions, exported_at)
-            pack = _Pack(zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL))
-            lost = _add_pictures(pack, conn, media)
-            pictures = Pictures(media is not None, photos.owned(conn), lost)
-            (folder / "README.txt").write_text(readme(conn, definitions, rows, pictures, exported_at), "utf-8")
-            for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-                pack.add(file.relative_to(folder).as_posix(), file)
-            pack.add("study.db", Path(scratch) / "study.db")
-            pack.close()
+        rows, lost = _write_part(store, part, media)
         count_again(part, rows)
         os.replace(part, target)
+    except sqlite3.DatabaseError as error:  # the copy cannot be read, or there is no room for it
+        raise ExportError(f"Nothing was exported: {error}. Is the disk full, or the database damaged?") from error
     finally:
         part.unlink(missing_ok=True)
     return Exported(target, target.stat().st_size, rows, lost)
+
+
+def _write_part(store: Store, part: Path, media: MediaStore | None) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Write the ZIP; returns the rows that its CSV files must have, and the names of lost pictures."""
+    exported_at = store.database.clock().astimezone(UTC).isoformat(timespec="seconds")
+    with tempfile.TemporaryDirectory() as scratch, snapshot(store, Path(scratch)) as conn:
+        folder = Path(scratch) / "export"
+        folder.mkdir()
+        definitions = read_definitions(conn)
+        rows = _write_tables(conn, folder, definitions, exported_at)
+        pack = _Pack(zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL))
+        lost = _add_pictures(pack, conn, media)
+        pictures = Pictures(media is not None, photos.owned(conn), lost)
+        (folder / "README.txt").write_text(readme(conn, definitions, rows, pictures, exported_at), "utf-8")
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            pack.add(file.relative_to(folder).as_posix(), file)
+        pack.add("study.db", Path(scratch) / "study.db")
+        pack.close()
+    return rows, lost
 
 
 def count_again(archive: Path, rows: Mapping[str, int]) -> None:
@@ -111,11 +121,11 @@ def _write_tables(
         write_csv(folder / f"{table}.csv", columns_of(conn, table), rows_of(conn, table))
         held = write_parquet(conn, table, folder / "parquet" / f"{table}.parquet")
         must_agree(f"{table}.parquet", held, rows[f"{table}.csv"])
-    studies = dict.fromkeys(definition.study for definition in definitions)
-    columns = {study: wide.variables([one for one in definitions if one.study == study]) for study in studies}
+    studies = {one.study: [other for other in definitions if other.study == one.study] for one in definitions}
+    columns = {study: wide.variables(versions) for study, versions in studies.items()}
     (folder / "wide").mkdir()
-    for study in studies:
-        rows[f"wide/{study}.csv"] = _write_wide(conn, folder / "wide" / f"{study}.csv", study, columns[study])
+    for study, versions in studies.items():
+        rows[f"wide/{study}.csv"] = _write_wide(conn, folder / "wide" / f"{study}.csv", versions, columns[study])
     entries = book.codebook(conn, definitions, {f"wide/{study}.csv": columns[study] for study in studies})
     rows["codebook.csv"] = len(entries)
     write_csv(folder / "codebook.csv", book.HEADER, book.rows(entries))
@@ -129,10 +139,14 @@ def _write_tables(
     return rows
 
 
-def _write_wide(conn: sqlite3.Connection, file: Path, study: str, columns: Sequence[wide.Variable]) -> int:
+def _write_wide(
+    conn: sqlite3.Connection, file: Path, versions: Sequence[Definition], columns: Sequence[wide.Variable]
+) -> int:
     """The wide file; returns the rows that it must have. Raises ExportError unless every answer found its cell."""
     placed: list[int] = []
-    write_csv(file, wide.header(columns), wide.wide_rows(conn, study, columns, placed.append))
+    write_csv(file, wide.header(columns), wide.wide_rows(conn, versions, columns, placed.append))
+    write_syntax(file, columns)
+    study = versions[0].study
     people, answers = (
         int(conn.execute(f"SELECT count(*) FROM {SCHEMA}.{table} WHERE study = ?", (study,)).fetchone()[0])
         for table in ("participants", "all_answers")

@@ -31,6 +31,8 @@ class Entry:
     item: str = ""
     condition: str = ""
     construct: str = ""
+    note: str = ""
+    translations: str = ""
     definitions: str = ""
 
 
@@ -123,6 +125,8 @@ def _answers(asked: Sequence[Asked]) -> dict[str, Any]:
         "unit": asked[0].unit,
         "item": asked[0].item,
         "construct": asked[0].construct,
+        "note": asked[0].note,
+        "translations": asked[0].translations,
     }
 
 

@@ -58,7 +58,8 @@ def write_psychds(
         _add(variables, (_column(table, name) for name in columns_of(conn, table)))
     for study, columns in wide.items():
         file = data / file_name(study, "wide")
-        written[file] = _write_wide(conn, file, study, columns)
+        versions = [definition for definition in definitions if definition.study == study]
+        written[file] = _write_wide(conn, file, versions, columns)
         _add(variables, (_column("participants", name) for name in PERSON))
         _add(variables, (_variable(column) for column in columns if not column.free_text))
     title = "; ".join(dict.fromkeys(definition.title for definition in definitions)) or "Study without participants"
@@ -84,17 +85,21 @@ def _alphanumeric(text: str) -> str:
     return first + "".join(other.capitalize() for other in others)
 
 
-def _write_wide(conn: sqlite3.Connection, file: Path, study: str, columns: Sequence[Variable]) -> int:
+def _write_wide(
+    conn: sqlite3.Connection, file: Path, versions: Sequence[Definition], columns: Sequence[Variable]
+) -> int:
     """The wide file without free text; returns the rows that it must have."""
     kept = [*range(len(PERSON)), *(n for n, column in enumerate(columns, len(PERSON)) if not column.free_text)]
     names = header(columns)
 
     def rows() -> Iterator[list[Any]]:
-        for row in wide_rows(conn, study, columns):
+        for row in wide_rows(conn, versions, columns):
             yield [row[n] for n in kept]
 
     write_csv(file, [names[n] for n in kept], rows())
-    return int(conn.execute("SELECT count(*) FROM tidy.participants WHERE study = ?", (study,)).fetchone()[0])
+    return int(
+        conn.execute("SELECT count(*) FROM tidy.participants WHERE study = ?", (versions[0].study,)).fetchone()[0]
+    )
 
 
 def _description(

@@ -12,6 +12,7 @@ from study_app.study.export.variables import Definition
 FILES = """\
   *.csv                one table a file, one observation a row (RFC 4180, UTF-8, no byte order mark)
   wide/STUDY.csv       one participant a row, one column an item and condition: SPSS, JASP, jamovi
+  wide/STUDY.sps       SPSS syntax that reads it with the labels of variables and values
   parquet/             the same tables as *.csv, exact texts and types (R: arrow, Python: pandas)
   codebook.csv, .md    every variable: wording, values with labels, condition, type
   psych-ds/            what may be published, as a Psych-DS dataset

@@ -11,7 +11,7 @@ SCHEMA = "tidy"
 
 ALL_ANSWERS = """
     SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, o.outcome, a.period, e.condition,
-           a.item, a.value, a.answered_at, a.duration_s,
+           a.item, a.value, a.language, a.answered_at, a.duration_s,
            (SELECT count(*) - 1 FROM answer b
             WHERE b.participant = a.participant AND b.item = a.item AND b.period IS a.period) AS changes
     FROM newest_answers a
@@ -48,6 +48,7 @@ TABLES: tuple[Table, ...] = (
     _view("exposures"),
     _view("photo_exchanges"),
     _view("flow"),
+    _view("questions"),
     _view("items"),
     _view("conditions"),
     _view("comments", free_text=True),

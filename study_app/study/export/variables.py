@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import ValidationError
 
+from study_app.study import scoring
+from study_app.study.answers import NOT_SAID
 from study_app.study.definition import Study
+from study_app.study.definition_items import Item, Likert, Multiple, Number, Single, Slider, YesNo
+from study_app.study.definition_text import Translated
 from study_app.study.export.errors import ExportError
+from study_app.study.state import Value
 
 AskedKind = Literal["scale", "number", "choice", "several", "text"]
 """How an answer is stored: a point of a scale or a number (number), an option's value (text), options' values
@@ -22,8 +27,11 @@ NUMERIC: frozenset[AskedKind] = frozenset({"scale", "number"})
 
 @dataclass(frozen=True)
 class Asked:
-    """One thing that a definition asks. ``values``: what can be stored, with the label that was shown;
-    ``minimum`` and ``maximum``: of a numeric answer. ``rated``: its points are in the view ``ratings``."""
+    """One thing that a definition asks.
+
+    ``values``: what can be stored, with the label that was shown; ``minimum`` and ``maximum``: of a numeric answer;
+    ``rated``: its answers are in the view ``ratings``; ``note``: what else to know of the answers; ``translations``:
+    the wording in the study's other languages, "zh: ..."."""
 
     item: str
     wording: str
@@ -35,23 +43,35 @@ class Asked:
     maximum: float | None = None
     unit: str = ""
     rated: bool = False
+    note: str = ""
+    translations: str = ""
+
+
+@dataclass(frozen=True)
+class ScoreColumn:
+    """A scale's score, computed from its items as the study declares it. ``rule`` says how, in words."""
+
+    score: str
+    name: str
+    rule: str
+    per_condition: bool
 
 
 @dataclass(frozen=True)
 class Definition:
-    """One version of a study. ``conditions`` are (key, label for the researcher)."""
+    """One version of a study. ``conditions`` are (key, label for the researcher); ``comments`` is the item under
+    which the comments are stored, which are in the view of that name."""
 
     hash: str
     study: str
     title: str
     institution: str
-    contact: str
-    ethics: str
     registered_at: str
     conditions: tuple[tuple[str, str], ...]
     asked: tuple[Asked, ...]
     comments: str | None
-    """Item under which the comments are stored, which are in the view of that name."""
+    scores: tuple[ScoreColumn, ...] = ()
+    source: Study | None = field(default=None, repr=False, compare=False)
 
     @property
     def short(self) -> str:
@@ -61,6 +81,12 @@ class Definition:
     def rated(self) -> frozenset[str]:
         """Items whose answers are in the view ``ratings``."""
         return frozenset(asked.item for asked in self.asked if asked.rated)
+
+    def scored(self, answers: Mapping[tuple[str, int | None], Value]) -> Iterator[tuple[str, int | None, float | None]]:
+        """(score, period, value) of one participant; ``answers`` by item and period, None for what is asked once."""
+        if self.source is not None:
+            for found in scoring.scores(self.source, answers):
+                yield found.score, found.period, found.value
 
 
 def read_definitions(conn: sqlite3.Connection) -> tuple[Definition, ...]:
@@ -83,41 +109,92 @@ def _definition(definition_hash: str, source: str, registered_at: str) -> Defini
     return Definition(
         hash=definition_hash,
         study=study.id,
-        title=study.title,
+        title=str(study.title),
         institution=study.institution,
-        contact=study.contact,
-        ethics=study.ethics,
         registered_at=registered_at,
         conditions=tuple((condition.key, condition.label) for condition in study.conditions),
         asked=tuple(_asked(study)),
         comments=study.comments.id if study.comments else None,
+        scores=tuple(_scores(study)),
+        source=study,
     )
 
 
 def _asked(study: Study) -> Iterator[Asked]:
     """Questions about the person, items asked after every condition, items asked once, the comments."""
-    for item in (*study.demographics, *study.repeated_items, *study.final_items):
-        yield _item(study, item)
+    for question in study.demographics:
+        yield _item(study, question, rated=False)
+    for item in (*study.repeated_items, *study.final_items):
+        check = getattr(item, "attention_check", None)
+        yield _item(study, item, rated=isinstance(item, Likert) and check is None)
     if study.comments is not None:
-        yield Asked(study.comments.id, study.comments.wording, "", "text", per_condition=False)
+        words = study.comments.wording
+        yield Asked(study.comments.id, str(words), "", "text", False, translations=_translations(words))
 
 
-def _item(study: Study, item: Any) -> Asked:
-    """By what an item has and not by its class: kinds of items may be added that differ in their looks only."""
-    common = (item.id, item.wording, getattr(item, "construct", ""))
-    repeated: bool = getattr(item, "repeated", False)
-    if hasattr(item, "scale"):
-        scale = study.scale_of(item)
-        points = tuple(zip(scale.points, scale.labels, strict=True))
-        return Asked(*common, "scale", repeated, points, scale.minimum, scale.maximum, rated=True)
-    if hasattr(item, "options"):
-        options = tuple((option.value, option.label) for option in item.options)
-        return Asked(*common, "several" if hasattr(item, "at_least") else "choice", repeated, options)
-    if hasattr(item, "yes"):
-        return Asked(*common, "choice", repeated, (("yes", item.yes), ("no", item.no)))
-    if hasattr(item, "ends"):
-        ends = tuple(zip((item.minimum, item.maximum), item.ends, strict=True))
-        return Asked(*common, "scale", repeated, ends, item.minimum, item.maximum)
-    if hasattr(item, "minimum"):
-        return Asked(*common, "number", repeated, (), item.minimum, item.maximum, item.unit)
-    return Asked(*common, "text", repeated)
+def _item(study: Study, item: Item, rated: bool) -> Asked:
+    values: tuple[tuple[int | str, str], ...] = ()
+    kind: AskedKind = "text"
+    minimum: float | None = None
+    maximum: float | None = None
+    unit = ""
+    match item:
+        case Likert():
+            scale = study.scale_of(item)
+            kind, minimum, maximum = "scale", scale.minimum, scale.maximum
+            values = tuple((point, str(label)) for point, label in zip(scale.points, scale.labels, strict=True))
+        case Slider():
+            kind, minimum, maximum = "scale", item.minimum, item.maximum
+            values = ((item.minimum, str(item.ends[0])), (item.maximum, str(item.ends[1])))
+        case Number():
+            kind, minimum, maximum, unit = "number", item.minimum, item.maximum, str(item.unit)
+        case Single() | Multiple():
+            kind = "several" if isinstance(item, Multiple) else "choice"
+            values = tuple((option.value, str(option.label)) for option in item.options)
+        case YesNo():
+            kind, values = "choice", (("yes", str(item.label_yes)), ("no", str(item.label_no)))
+    if item.missing == NOT_SAID and kind == "choice":
+        values = (*values, (NOT_SAID, "preferred not to say"))
+    return Asked(
+        item=item.id,
+        wording=str(item.wording),
+        construct=item.construct,
+        kind=kind,
+        per_condition=item.repeated,
+        values=values,
+        minimum=minimum,
+        maximum=maximum,
+        unit=unit,
+        rated=rated,
+        note=_note(item, kind),
+        translations=_translations(item.wording),
+    )
+
+
+def _note(item: Item, kind: AskedKind) -> str:
+    """What the values do not say."""
+    notes = []
+    right = getattr(item, "attention_check", None)
+    if right is not None:
+        notes.append(f"attention check, right is {right}")
+    if item.missing == NOT_SAID and kind != "choice":
+        notes.append(f"or '{NOT_SAID}', which is an empty cell in wide files where the answer is a number")
+    if item.missing == "may_skip":
+        notes.append("may be left open")
+    return "; ".join(notes)
+
+
+def _scores(study: Study) -> Iterator[ScoreColumn]:
+    for score in study.scores:
+        first = study.item(score.items[0])
+        items = ", ".join(f"{item} (reversed)" if item in score.reverse else item for item in score.items)
+        rule = f"{score.method} of {items}"
+        rule += f", {score.add:+g}" if score.add else ""
+        rule += f", times {score.times:g}" if score.times != 1 else ""
+        yield ScoreColumn(score.id, score.name, rule, first is not None and first.repeated)
+
+
+def _translations(text: str) -> str:
+    if not isinstance(text, Translated):
+        return ""
+    return "; ".join(f"{code}: {words}" for code, words in text.languages.items() if words != str(text))

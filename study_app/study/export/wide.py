@@ -3,6 +3,7 @@
 Versions of a study share one file; what a version did not ask stays empty. Free text stands on one line, because
 SPSS ends a case at a line break, also within quotation marks. Where several options may be chosen, each has a
 column of 0 and 1. Where the answer is a number, "prefer not to say" is an empty cell; all_answers.csv tells it.
+Scores stand at the end, computed by `scoring.py` as the study declares them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from study_app.study.export.columns import ColumnKind
 from study_app.study.export.errors import ExportError
 from study_app.study.export.spss import safe_name
 from study_app.study.export.tables import SCHEMA
-from study_app.study.export.variables import NUMERIC, SHORT, Asked, Definition
+from study_app.study.export.variables import NUMERIC, Asked, Definition
 
 PERSON = (
     "participant",
@@ -34,7 +35,7 @@ PERSON = (
 )
 """Columns of the view participants that come first. Their names suit SPSS as they are."""
 VERSION = PERSON.index("definition_hash")
-PERIOD, SECONDS = "#period", "#exposure_s"
+PERIOD, SECONDS, SCORE = "#period", "#exposure_s", "#score:"
 """Stand for an item in the keys of what is no answer; no item is called so."""
 
 
@@ -47,7 +48,8 @@ class Key(NamedTuple):
 
     @property
     def plain_name(self) -> str:
-        return "_".join(part for part in (self.item.removeprefix("#"), self.condition, self.option) if part)
+        item = self.item.removeprefix(SCORE).removeprefix("#")
+        return "_".join(part for part in (item, self.condition, self.option) if part)
 
 
 @dataclass(frozen=True)
@@ -113,15 +115,26 @@ def _wanted(definition: Definition) -> Iterator[tuple[Key, Wanted]]:
         yield Key(PERIOD, condition), Wanted(f"Period in which {label} was met", "integer")
         yield Key(SECONDS, condition), Wanted(f"Time with {label}, from photo to rating", "number", "s")
     for asked in definition.asked:
-        places: tuple[tuple[str | None, str], ...] = definition.conditions if asked.per_condition else ((None, ""),)
-        for place, label in places:
-            lead = f"{label}: {asked.wording}" if label else asked.wording
+        for place, lead in _places(definition, asked.per_condition):
+            label = lead + asked.wording
             if asked.kind == "several":
                 for option, words in asked.values:
-                    chosen = Wanted(f"{lead} [{words}]", "integer", "", asked, ((0, "not chosen"), (1, "chosen")))
+                    chosen = Wanted(f"{label} [{words}]", "integer", "", asked, ((0, "not chosen"), (1, "chosen")))
                     yield Key(asked.item, place, str(option)), chosen
             else:
-                yield Key(asked.item, place), Wanted(lead, _kind(asked), asked.unit, asked, asked.values)
+                yield Key(asked.item, place), Wanted(label, _kind(asked), asked.unit, asked, asked.values)
+    for score in definition.scores:
+        for place, lead in _places(definition, score.per_condition):
+            yield Key(SCORE + score.score, place), Wanted(f"{lead}{score.name}: {score.rule}", "number")
+
+
+def _places(definition: Definition, per_condition: bool) -> Iterator[tuple[str | None, str]]:
+    """(condition, what stands before the label) for each column of one item or score."""
+    if not per_condition:
+        yield None, ""
+        return
+    for condition, label in definition.conditions:
+        yield condition, f"{label}: "
 
 
 def _kind(asked: Asked) -> ColumnKind:
@@ -133,14 +146,19 @@ def header(columns: Sequence[Variable]) -> list[str]:
 
 
 def wide_rows(
-    conn: sqlite3.Connection, study: str, columns: Sequence[Variable], on_row: Callable[[int], None] = lambda _: None
+    conn: sqlite3.Connection,
+    definitions: Sequence[Definition],
+    columns: Sequence[Variable],
+    on_row: Callable[[int], None] = lambda _: None,
 ) -> Iterator[list[Any]]:
-    """One row per participant of ``study``, by number. ``on_row`` is told how many answers each row holds.
+    """One row per participant of one study, by number; ``definitions`` are its versions, ``columns`` their
+    `variables`. ``on_row`` is told how many answers each row holds.
 
     Raises ExportError for an answer that has no column."""
+    study = definitions[0].study
     places = {column.key: place for place, column in enumerate(columns, len(PERSON))}
-    asked = {(version, one.item): one for column in columns for version, one in column.versions if one is not None}
-    answers = _of_each(conn, "all_answers", "participant, item, condition, period, value", study)
+    versions = {definition.hash: definition for definition in definitions}
+    answers = _of_each(conn, "all_answers", "participant, item, period, condition, value", study)
     exposures = _of_each(conn, "exposures", "participant, condition, period, started_at, finished_at", study)
     people = f"SELECT {', '.join(PERSON)} FROM {SCHEMA}.participants WHERE study = ? ORDER BY participant"
     for person in conn.execute(people, (study,)):
@@ -149,21 +167,31 @@ def wide_rows(
             row[places[Key(PERIOD, condition)]] = period
             row[places[Key(SECONDS, condition)]] = _seconds(started, finished)
         given = answers(person[0])
-        for _, item, condition, period, value in given:
-            try:
-                for key, cell in _cells(
-                    asked[person[VERSION][:SHORT], item], None if period is None else condition, value
-                ):
-                    row[places[key]] = cell
-            except (KeyError, ValueError):
-                problem = f"no column for what {person[0]} answered to '{item}': {value!r}"
-                raise ExportError(f"Nothing was exported: {problem}.") from None
+        for key, cell in _filled(versions[person[VERSION]], given):
+            if key not in places:
+                raise ExportError(f"Nothing was exported: no column for an answer of {person[0]} to '{key.item}'.")
+            row[places[key]] = cell
         on_row(len(given))
         yield row
 
 
+def _filled(definition: Definition, given: Sequence[Any]) -> Iterator[tuple[Key, Any]]:
+    """The cells of one participant's answers, and of the scores of them."""
+    asked = {one.item: one for one in definition.asked}
+    conditions: dict[int | None, str | None] = {None: None}
+    for _, item, period, condition, value in given:
+        conditions[period] = None if period is None else condition
+        if item in asked:
+            yield from _cells(asked[item], conditions[period], value)
+        else:
+            yield Key(item, conditions[period]), value
+    for score, period, total in definition.scored({(row[1], row[2]): row[4] for row in given}):
+        if period in conditions:
+            yield Key(SCORE + score, conditions[period]), total
+
+
 def _cells(asked: Asked, condition: str | None, value: Any) -> Iterator[tuple[Key, Any]]:
-    """The cell or cells of one answer. Raises ValueError for a list of options that is none."""
+    """The cell or cells of one answer."""
     if asked.kind == "several":
         chosen = json.loads(value) if value.startswith("[") else None
         for option, _ in asked.values:
