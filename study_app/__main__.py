@@ -156,7 +156,8 @@ def status(
         typer.echo(f"  completed {counts.completed} of {study.planned_n} planned")
         typer.echo(
             f"  arrived {counts.arrived}, consented {counts.consented}, active {counts.active}, "
-            f"left early {counts.left_early}, declined {counts.declined}, excluded {counts.excluded}"
+            f"left early {counts.left_early}, declined {counts.declined}, "
+            f"not eligible {counts.not_eligible}, excluded {counts.excluded}"
         )
         for sequence, (completed, active) in counts.per_sequence.items():
             typer.echo(f"  {sequence:<32} {completed} completed, {active} active")
@@ -195,7 +196,7 @@ def simulate(
                 )
         finally:
             store.close()
-    typer.echo(f"{n} simulated participants completed '{loaded.id}' in {db}.")
+    typer.echo(f"{n} simulated participants went through '{loaded.id}' in {db}.")
 
 
 @cli.command()

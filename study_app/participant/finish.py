@@ -7,6 +7,7 @@ import streamlit as st
 from study_app.participant.layout import demonstration_banner, foot, head, not_saved
 from study_app.services import Services
 from study_app.study.definition import Study
+from study_app.study.outcomes import code_of
 from study_app.study.store import NotSaved
 from study_app.study.visit import Visit
 
@@ -31,9 +32,38 @@ def show_declined(visit: Visit) -> None:
     demonstration_banner()
     st.title("You do not take part", anchor=False)
     st.markdown("Nothing about you was kept but the fact that you declined. You can close this page.")
-    st.markdown("If a recruiting site sent you, give it this code:")
-    st.code(visit.study.completion_codes.declined, language=None)
+    _code_for_recruiter(visit)
     foot(visit.study, visit.state.participant)
+
+
+def show_screened_out(visit: Visit) -> None:
+    demonstration_banner()
+    st.title("This study looks for others", anchor=False)
+    st.markdown("By your answers about yourself you cannot take part in it. Thank you for your time.")
+    _code_for_recruiter(visit)
+    foot(visit.study, visit.state.participant)
+
+
+def show_failed_checks(services: Services, visit: Visit) -> None:
+    """After the last answer: the debrief as for everybody, and in plain words why the answers do not count."""
+    demonstration_banner()
+    st.title(visit.study.debrief.title, anchor=False)
+    st.markdown(
+        "All your answers are saved. Some questions asked for a certain answer, to see whether they were read, and "
+        "got others; by this study's rules your answers are not used."
+    )
+    _code_for_recruiter(visit)
+    st.markdown(visit.study.debrief.text)
+    with st.expander("Withdraw from the study"):
+        _offer_withdrawal(services, visit)
+    foot(visit.study, visit.state.participant)
+
+
+def _code_for_recruiter(visit: Visit) -> None:
+    code = code_of(visit.study, visit.state)
+    if code is not None:
+        st.markdown("If a recruiting site sent you, give it this code:")
+        st.code(code, language=None)
 
 
 def show_excluded(visit: Visit) -> None:

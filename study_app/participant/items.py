@@ -189,20 +189,17 @@ def _slider(
         disabled=disabled,
         key=key,
     )
+    beside_each_other(*item.ends)
     if answered or disabled or value != middle:
         return value
     return middle if st.button(f"{middle} is my answer", key=f"{key}_middle") else None
 
 
-def ends(study: Study, item: Item) -> tuple[str, str] | None:
-    """The words below the two ends of a scale; None for an item without ends."""
-    match item:
-        case Likert():
-            labels = study.scale_of(item).labels
-            return labels[0], labels[-1]
-        case Slider():
-            return item.ends
-    return None
+def beside_each_other(left: str, *rest: str) -> None:
+    """Short texts in one line: the first at the left, the last at the right."""
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        for text in (left, *rest):
+            st.markdown(text, width="content")
 
 
 _KINDS: dict[str, Callable[..., Value | None]] = {

@@ -62,6 +62,10 @@ def _show(opened: Services, now: Visit) -> None:
             finish.show_finished(opened, now)
         case flow.Declined():
             finish.show_declined(now)
+        case flow.ScreenedOut():
+            finish.show_screened_out(now)
+        case flow.FailedChecks():
+            finish.show_failed_checks(opened, now)
         case flow.Excluded():
             finish.show_excluded(now)
         case flow.Withdrawn():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from study_app.participant.items import ask, ends
+from study_app.participant.items import ask, beside_each_other
 from study_app.participant.layout import assistants, foot, head
 from study_app.participant.saving import begin_clock, next_clicked, reconcile, stored
 from study_app.services import Services
@@ -85,14 +85,9 @@ def _item(services: Services, visit: Visit, n: int, item: Item, period: int | No
 
 
 def _below(visit: Visit, item: Item, is_saved: bool) -> None:
-    """What the ends mean, with the mark of a stored answer between them."""
-    words = ends(visit.study, item)
-    if words is None:
-        if is_saved:
-            st.markdown(SAVED)
-        return
-    with st.container(horizontal=True, horizontal_alignment="distribute"):
-        st.markdown(words[0], width="content")
-        if is_saved:
-            st.markdown(SAVED, width="content")
-        st.markdown(words[1], width="content")
+    """The mark of a stored answer; on a scale between the words for its ends."""
+    if isinstance(item, Likert):
+        labels = visit.study.scale_of(item).labels
+        beside_each_other(labels[0], *([SAVED] if is_saved else []), labels[-1])
+    elif is_saved:
+        st.markdown(SAVED)

@@ -45,7 +45,8 @@ def _now(opened: Services, kind: RunKind) -> None:
     with left:
         st.subheader("Participant flow", anchor=False)
         _bars(_stages(counts, people, len(study.conditions)), "Participants at each stage")
-        st.markdown(f"Declined {counts.declined} · left early {counts.left_early} · excluded {counts.excluded}")
+        others = f"not eligible {counts.not_eligible} · left early {counts.left_early} · excluded {counts.excluded}"
+        st.markdown(f"Declined {counts.declined} · {others}")
     with right:
         st.subheader("Balance", anchor=False)
         _balance(counts)

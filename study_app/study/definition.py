@@ -28,6 +28,7 @@ from study_app.study.definition_items import (
     Single,
     is_default,
 )
+from study_app.study.definition_outcome_checks import outcome_checks
 from study_app.study.definition_parts import (
     Comments,
     CompletionCodes,
@@ -35,6 +36,8 @@ from study_app.study.definition_parts import (
     Consent,
     Debrief,
     Design,
+    Eligibility,
+    Exclusion,
     InstrumentSource,
     PhotoRule,
     Score,
@@ -79,6 +82,8 @@ class Study:
     items: tuple[Item, ...] = Field(min_length=1)
     scores: tuple[Score, ...] = Field(default=(), exclude_if=is_default(()))
     instruments: tuple[InstrumentSource, ...] = Field(default=(), exclude_if=is_default(()))
+    eligibility: tuple[Eligibility, ...] = Field(default=(), exclude_if=is_default(()))
+    exclusion: Exclusion | None = Field(default=None, exclude_if=is_default(None))
     final_items_intro: TextOrNothing = ""
     """Shown above the items asked once. ``{KEY}`` stands for the participant's name of condition KEY."""
     comments: Comments | None = None
@@ -183,7 +188,7 @@ def load_study(path: str | Path) -> Study:
         used = with_instruments(data, Path(path).parent / "instruments")
         data, origin = used.data, used.origin
         problems += used.problems
-        found += cross_checks(data)
+        found += [*cross_checks(data), *outcome_checks(data)]
     study = None
     languages = _languages(data) if isinstance(data, dict) else ()
     try:

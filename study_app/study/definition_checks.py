@@ -38,24 +38,24 @@ def cross_checks(data: dict[str, Any]) -> list[Problem]:
     ]
 
 
-def _dicts(data: Any, field: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def dicts_in(data: Any, field: str) -> Iterator[tuple[int, dict[str, Any]]]:
     rows = data.get(field) if isinstance(data, dict) else None
     for index, row in enumerate(rows if isinstance(rows, list) else []):
         if isinstance(row, dict):
             yield index, row
 
 
-def _asked(data: dict[str, Any]) -> Iterator[tuple[Loc, str, dict[str, Any]]]:
+def asked_in(data: dict[str, Any]) -> Iterator[tuple[Loc, str, dict[str, Any]]]:
     """(path, name for a message, raw item) of every item and question."""
     for field, thing in (("demographics", "question"), ("items", "item")):
-        for index, row in _dicts(data, field):
+        for index, row in dicts_in(data, field):
             yield (field, index), f"{thing} '{row.get('id')}'", row
 
 
 def _unknown_scales(data: dict[str, Any]) -> Iterator[Problem]:
     scales = data.get("scales")
     known = list(scales) if isinstance(scales, dict) else []
-    for here, name, item in _asked(data):
+    for here, name, item in asked_in(data):
         scale = item.get("scale")
         if isinstance(scale, str) and scale not in known:
             yield Problem((*here, "scale"), f"{name} has scale '{scale}'; scales are {', '.join(known) or 'none'}")
@@ -63,15 +63,15 @@ def _unknown_scales(data: dict[str, Any]) -> Iterator[Problem]:
 
 def _repeated_ids(data: dict[str, Any]) -> Iterator[Problem]:
     """Items, questions and comments share one space of ids: the log of answers names them by id."""
-    asked: list[tuple[Loc, Any]] = [((*here, "id"), row.get("id")) for here, _, row in _asked(data)]
+    asked: list[tuple[Loc, Any]] = [((*here, "id"), row.get("id")) for here, _, row in asked_in(data)]
     comments = data.get("comments")
     if isinstance(comments, dict):
         asked.append((("comments", "id"), comments.get("id", "comments")))
     groups = [asked]
     for field, key in (("conditions", "key"), ("scores", "id")):
-        groups.append([((field, i, key), row.get(key)) for i, row in _dicts(data, field)])
-    for here, _, row in _asked(data):
-        groups.append([((*here, "options", i, "value"), o.get("value")) for i, o in _dicts(row, "options")])
+        groups.append([((field, i, key), row.get(key)) for i, row in dicts_in(data, field)])
+    for here, _, row in asked_in(data):
+        groups.append([((*here, "options", i, "value"), o.get("value")) for i, o in dicts_in(row, "options")])
     for group in groups:
         seen: set[str] = set()
         for loc, name in group:
@@ -94,8 +94,8 @@ def _steps(data: dict[str, Any]) -> Iterator[Problem]:
         yield Problem(here, "step 'periods' is missing: it holds photo, conversation and rating")
     elif "final_items" in steps and steps.index("final_items") < steps.index("periods"):
         yield Problem(here, "step 'final_items' must come after periods")
-    once = any(not item.get("repeated") for _, item in _dicts(data, "items"))
-    again = any(item.get("repeated") is True for _, item in _dicts(data, "items"))
+    once = any(not item.get("repeated") for _, item in dicts_in(data, "items"))
+    again = any(item.get("repeated") is True for _, item in dicts_in(data, "items"))
     needs = {"demographics": bool(data.get("demographics")), "comments": bool(data.get("comments"))}
     for step, there in {**needs, "final_items": once}.items():
         if there != (step in steps):
@@ -107,7 +107,7 @@ def _steps(data: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _placeholders(data: dict[str, Any]) -> Iterator[Problem]:
-    keys = [str(row.get("key")) for _, row in _dicts(data, "conditions")]
+    keys = [str(row.get("key")) for _, row in dicts_in(data, "conditions")]
     between = isinstance(data.get("design"), dict) and data["design"].get("kind") == "between"
     for field, allowed in (("assistant_name", ["n"]), ("final_items_intro", [] if between else keys)):
         for text in texts_in(data.get(field)):
@@ -147,7 +147,7 @@ def _design(data: dict[str, Any]) -> Iterator[Problem]:
     if (sequences == "fixed") != ("orders" in design):
         text = "sequences: fixed needs the field 'orders'" if sequences == "fixed" else "orders need sequences: fixed"
         yield Problem(("design", "orders"), text)
-    keys = sorted(str(row.get("key")) for _, row in _dicts(data, "conditions"))
+    keys = sorted(str(row.get("key")) for _, row in dicts_in(data, "conditions"))
     listed = design.get("orders")
     orders: list[Any] = listed if isinstance(listed, list) else []
     for index, order in enumerate(orders):
@@ -160,11 +160,11 @@ def _design(data: dict[str, Any]) -> Iterator[Problem]:
 
 def _items(data: dict[str, Any]) -> Iterator[Problem]:
     english_only = data.get("languages", ["en"]) == ["en"]
-    for here, name, row in _asked(data):
+    for here, name, row in asked_in(data):
         kind = kind_of(row)
         if here[0] == "demographics" and row.get("repeated") is True:
             yield Problem((*here, "repeated"), f"{name} is asked once, before the conditions: repeated must be false")
-        options = [option.get("value") for _, option in _dicts(row, "options")]
+        options = [option.get("value") for _, option in dicts_in(row, "options")]
         if row.get("missing") == NOT_SAID and NOT_SAID in options:
             text = f"{name} offers '{NOT_SAID}' twice: as an option and by missing; leave one of the two"
             yield Problem((*here, "missing"), text)
@@ -201,9 +201,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _scores(data: dict[str, Any]) -> Iterator[Problem]:
-    asked = {str(row.get("id")): row for _, _, row in _asked(data)}
+    asked = {str(row.get("id")): row for _, _, row in asked_in(data)}
     rated = [name for name, row in asked.items() if kind_of(row) in SCORED]
-    for index, score in _dicts(data, "scores"):
+    for index, score in dicts_in(data, "scores"):
         name, items, reverse = score.get("id"), score.get("items"), score.get("reverse", [])
         if not isinstance(items, list) or not isinstance(reverse, list):
             continue

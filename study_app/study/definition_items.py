@@ -67,6 +67,8 @@ class Likert(Asked):
     scale: str
     construct: str = Field(min_length=1)
     repeated: bool
+    attention_check: int | None = Field(default=None, exclude_if=is_default(None))
+    """The point that the wording asks to choose: no rating, but a check that it was read."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -83,6 +85,8 @@ class Single(_Other):
 
     kind: Literal["single"] = Field(default="single", exclude=True)
     options: tuple[Option, ...] = Field(min_length=2)
+    attention_check: str | None = Field(default=None, exclude_if=is_default(None))
+    """The option that the wording asks to choose."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

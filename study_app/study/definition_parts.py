@@ -92,6 +92,29 @@ class CompletionCodes:
 
     completed: str = Field(min_length=1)
     declined: str = Field(min_length=1)
+    screened_out: str | None = Field(default=None, min_length=1, exclude_if=is_default(None))
+    """For who does not meet the rules of ``eligibility``."""
+    failed_checks: str | None = Field(default=None, min_length=1, exclude_if=is_default(None))
+    """For who finished and is excluded by the rule of ``exclusion``."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Eligibility:
+    """Who can take part, by the answer to one question of the demographics: a number within limits, or one of the
+    options listed. Whoever does not meet it is told so right after the demographics."""
+
+    item: str
+    at_least: float | None = None
+    at_most: float | None = None
+    one_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Exclusion:
+    """Whose answers do not count, decided when the last one is stored. Stated before the study begins."""
+
+    failed_attention_checks: int = Field(ge=1)
+    """Who fails this many or more is excluded. Recruiting sites want two at least."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from study_app.study.definition import Condition, Item, StepName, Study
+from study_app.study.outcomes import FAILED_CHECKS, NOT_ELIGIBLE
 from study_app.study.state import TAKEN_BACK, ParticipantState
 
 
@@ -96,6 +97,20 @@ class Declined:
 
 
 @dataclass(frozen=True)
+class ScreenedOut:
+    """The answers about oneself do not meet the study's rules of eligibility."""
+
+    key: str = "screened_out"
+
+
+@dataclass(frozen=True)
+class FailedChecks:
+    """Finished, and excluded by the study's own rule about attention checks."""
+
+    key: str = "failed_checks"
+
+
+@dataclass(frozen=True)
 class Excluded:
     """Taken out by a researcher."""
 
@@ -121,6 +136,8 @@ Step = (
     | Completion
     | Finished
     | Declined
+    | ScreenedOut
+    | FailedChecks
     | Excluded
     | Withdrawn
 )
@@ -146,9 +163,9 @@ def _ended(state: ParticipantState) -> Step | None:
         case "completed":
             return Finished()
         case "screened_out":
-            return Declined()
+            return ScreenedOut() if (state.exclusion_reason or "").startswith(NOT_ELIGIBLE) else Declined()
         case "excluded":
-            return Excluded()
+            return FailedChecks() if state.exclusion_reason == FAILED_CHECKS else Excluded()
         case "withdrawn":
             return Withdrawn()
     return None

@@ -13,6 +13,7 @@ from study_app.study import flow
 from study_app.study.allocation import Sequence, sequences
 from study_app.study.database import stamp
 from study_app.study.definition import Study
+from study_app.study.outcomes import NOT_ELIGIBLE
 from study_app.study.snapshots import read_state
 from study_app.study.state import RunKind
 
@@ -28,6 +29,8 @@ class Counts:
     left_early: int
     """Abandoned or withdrawn."""
     declined: int
+    not_eligible: int
+    """By the study's rules, after the demographics."""
     excluded: int
     per_sequence: Mapping[str, tuple[int, int]]
     """"text>cases>generated" -> (completed, recently active); every sequence of the study is listed."""
@@ -91,11 +94,13 @@ def read_troubles(conn: sqlite3.Connection, limit: int) -> tuple[Trouble, ...]:
 
 def read_counts(conn: sqlite3.Connection, study: Study, run_kind: RunKind, now: datetime) -> Counts:
     people = conn.execute(
-        "SELECT participant, outcome, consented_at FROM flow WHERE study = ? AND run_kind = ?",
+        "SELECT participant, outcome, consented_at, exclusion_reason FROM flow WHERE study = ? AND run_kind = ?",
         (study.id, run_kind),
     ).fetchall()
     outcomes = Counter(row["outcome"] for row in people)
     active = [row["participant"] for row in people if row["outcome"] == "active"]
+    reasons = [row["exclusion_reason"] or "" for row in people if row["outcome"] == "screened_out"]
+    not_eligible = sum(reason.startswith(NOT_ELIGIBLE) for reason in reasons)
     load = sequence_load(conn, study, run_kind, now)
     return Counts(
         arrived=len(people),
@@ -103,7 +108,8 @@ def read_counts(conn: sqlite3.Connection, study: Study, run_kind: RunKind, now: 
         active=len(active),
         completed=outcomes["completed"],
         left_early=outcomes["abandoned"] + outcomes["withdrawn"],
-        declined=outcomes["screened_out"],
+        declined=outcomes["screened_out"] - not_eligible,
+        not_eligible=not_eligible,
         excluded=outcomes["excluded"],
         per_sequence={">".join(sequence): both for sequence, both in load.items()},
         at_step=Counter(_step_key(conn, participant) for participant in active),

@@ -58,7 +58,8 @@ def parse_effect(text: str, study: Study) -> Effect:
     match = EFFECT.match(text)
     if match is None:
         raise ValueError(f"effect '{text}': write ITEM:CONDITION=SIZE, for instance trust:generated=+0.6")
-    items = [item.id for item in study.repeated_items if isinstance(item, Likert)]
+    scaled = [item for item in study.repeated_items if isinstance(item, Likert)]
+    items = [item.id for item in scaled if item.attention_check is None]
     conditions = [condition.key for condition in study.conditions]
     if match["item"] not in items:
         raise ValueError(f"effect '{text}': items rated per condition are {', '.join(items)}")
@@ -162,8 +163,9 @@ class _Person:
 
     def _rate(self, item: Item, condition: str | None, period: int | None) -> None:
         """On a scale a normal variable around the upper middle, rounded to a point of it; else whatever fits."""
-        if not isinstance(item, Likert):
-            self._answer(item.id, any_answer(item, self.random), period)
+        right = item.attention_check if isinstance(item, Likert | Single) else None
+        if right is not None or not isinstance(item, Likert):
+            self._answer(item.id, any_answer(item, self.random) if right is None else right, period)
             return
         points = self.study.scale_of(item).points
         middle = points[0] + 0.6 * (points[-1] - points[0])

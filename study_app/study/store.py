@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from study_app.study import exposures, flow
+from study_app.study import exposures, flow, outcomes
 from study_app.study.allocation import choose_sequence
 from study_app.study.answers import check_answer
 from study_app.study.database import Clock, Database, utc_now
@@ -134,7 +134,7 @@ class Store:
                     (self._seen(conn, participant), participant),
                 )
             else:
-                self._end(conn, participant, "screened_out", "declined")
+                self._end(conn, participant, "screened_out", outcomes.DECLINED)
             self._log(conn, participant, "consented" if agreed else "declined")
 
     def allocate(self, participant: str) -> tuple[str, ...]:
@@ -201,6 +201,10 @@ class Store:
                 raise Refused(f"Not answered yet: {', '.join(missing)}.")
             now = self._seen(conn, participant)
             conn.execute("INSERT INTO step_done VALUES (?, ?, ?)", (participant, step_key, now))
+            reason = outcomes.not_eligible(study, state.answers) if isinstance(step, flow.Demographics) else None
+            if reason is not None:
+                self._end(conn, participant, "screened_out", reason)
+                self._log(conn, participant, "screened_out", {"reason": reason})
 
     def log_event(self, participant: str | None, kind: str, data: Mapping[str, Any] | None = None) -> None:
         """Append to the event log."""
@@ -225,21 +229,21 @@ class Store:
     # Ends --------------------------------------------------------------------------------------------
 
     def complete(self, participant: str) -> str:
-        """Mark as completed and return the completion code. Refused while a step is missing. Idempotent."""
+        """End a finished participation and return its code: completed, or excluded by the study's own rule.
+        Refused while a step is missing, and where there is no code. Idempotent."""
         with self.database.write() as conn:
             state = read_state(conn, participant)
             study = _study_of(conn, participant)
-            if state.status != "completed":
+            if state.status == "active":
                 step = flow.next_step(study, state)
                 if not isinstance(step, flow.Completion):
                     raise Refused(f"{participant} is still at {step.key}.")
-                now = self._seen(conn, participant)
-                conn.execute(
-                    "UPDATE participant SET status = 'completed', completed_at = ? WHERE participant = ?",
-                    (now, participant),
-                )
-                self._log(conn, participant, "completed")
-        return study.completion_codes.completed
+                self._finish(conn, participant, outcomes.excluded_by_rule(study, state.answers))
+                state = read_state(conn, participant)
+            code = outcomes.code_of(study, state)
+        if code is None:
+            raise Refused(f"{participant} has no completion code.")
+        return code
 
     def exclude(self, participant: str, reason: str) -> None:
         """Taken out by a researcher; the data stay, the analysis leaves them out."""
@@ -295,6 +299,17 @@ class Store:
         data: Mapping[str, Any] | None = None,
     ) -> None:
         append_event(conn, participant, kind, data or {}, self.database.now())
+
+    def _finish(self, conn: sqlite3.Connection, participant: str, excluded: str | None) -> None:
+        if excluded is not None:
+            self._end(conn, participant, "excluded", excluded)
+            self._log(conn, participant, "excluded", {"reason": excluded})
+            return
+        now = self._seen(conn, participant)
+        conn.execute(
+            "UPDATE participant SET status = 'completed', completed_at = ? WHERE participant = ?", (now, participant)
+        )
+        self._log(conn, participant, "completed")
 
     def _end(self, conn: sqlite3.Connection, participant: str, status: str, reason: str) -> None:
         conn.execute(

@@ -41,7 +41,7 @@ VIEWS: dict[str, str] = {
                json_array_length(d.source, '$.scales.' || (i.value ->> '$.scale') || '.labels') AS scale_max,
                i.value ->> '$.repeated' AS repeated
         FROM definition d, json_each(d.source, '$.items') i
-        WHERE {KIND} = 'likert'""",
+        WHERE {KIND} = 'likert' AND i.value ->> '$.attention_check' IS NULL""",
     "conditions": """
         SELECT d.hash AS definition_hash, d.study, c.key + 1 AS position,
                c.value ->> '$.key' AS condition, c.value ->> '$.label' AS label

@@ -71,7 +71,7 @@ def walk_to(store: Store, media: MediaStore, participant: str, step_key: str, ra
 
 
 def _answer_all(store: Store, now: visit.Visit, rating: int) -> None:
-    """The rating on every scale, the first of several options, and whatever fits where there is neither."""
+    """The rating on every scale, the first of several options, whatever fits where there is neither; attentively."""
     period = now.step.period if isinstance(now.step, flow.Rating) else None
     for item in flow.asked(now.study, now.step):
         if (item.id, period) not in now.state.answers:
@@ -81,7 +81,7 @@ def _answer_all(store: Store, now: visit.Visit, rating: int) -> None:
 def _answer(item: Item, rating: int) -> Value:
     match item:
         case Likert():
-            return rating
+            return rating if item.attention_check is None else item.attention_check
         case Single():
             return item.options[0].value
     return any_answer(item, random.Random(0))

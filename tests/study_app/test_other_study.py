@@ -25,7 +25,8 @@ from study_app.study.media import MediaStore, folder_of
 from study_app.study.scoring import scores
 from study_app.study.simulate import simulate
 from study_app.study.state import Value
-from study_app.study.store import Store
+from study_app.study.store import Refused, Store
+from study_app.study.visit import current
 from tests.scripted import TOKEN, scripted_server
 from tests.study_app.conftest import MOLES, SKINGEN
 from tests.study_app.people import arrive, walk_to
@@ -59,7 +60,7 @@ def test_the_views_hold_every_answer_and_the_ratings_only_those_on_a_scale(
         wordings = dict(conn.execute("SELECT item, wording FROM questions").fetchall())
         comments = conn.execute("SELECT comment FROM comments").fetchone()
     once = {"number": 2, "single": 1, "multiple": 1, "short_text": 1, "long_text": 1}
-    assert kinds == {**once, "likert": 4, "slider": 2, "yes_no": 2}
+    assert kinds == {**once, "likert": 6, "slider": 2, "yes_no": 2}
     assert [tuple(row) for row in ratings] == [("clear", 2), ("muddled", 2)]
     assert [tuple(row) for row in items] == [
         ("clear", "Das war klar.", 1, 7, 1),
@@ -81,38 +82,92 @@ def test_an_answer_taken_back_is_in_no_view_and_stays_in_the_log(store: Store, m
     assert log == [3, ""]
 
 
+@pytest.mark.parametrize(("age", "status", "reason"), [(17, "screened_out", "not eligible: age"), (18, "active", None)])
+def test_who_is_not_eligible_is_told_before_a_sequence_is_drawn(
+    store: Store, media: MediaStore, moles: Study, age: int, status: str, reason: str | None
+) -> None:
+    participant = arrive(store, moles)
+    walk_to(store, media, participant, "demographics")
+    store.save_answer(participant, "age", age)
+    store.save_answer(participant, "skin", "light")
+    store.finish_step(participant, "demographics")
+    state = current(store, participant).state
+    assert (state.status, state.exclusion_reason) == (status, reason)
+    assert bool(state.sequence) == (status == "active")
+    counts = store.counts(moles, "live")
+    assert (counts.not_eligible, counts.declined) == (int(status == "screened_out"), 0)
+    if status == "screened_out":
+        assert store.complete(participant) == "PASST-NICHT"
+        with pytest.raises(Refused):
+            store.save_answer(participant, "age", 40)
+
+
+@pytest.mark.parametrize(
+    ("picks", "status", "code"), [((2, 3), "completed", "FERTIG"), ((3, 3), "excluded", "NICHT-GELESEN")]
+)
+def test_failed_attention_checks_exclude_by_the_rule_when_all_is_answered(
+    store: Store, media: MediaStore, moles: Study, picks: tuple[int, int], status: str, code: str
+) -> None:
+    participant = arrive(store, moles)
+    for period, pick in enumerate(picks, 1):
+        walk_to(store, media, participant, f"rating:{period}")
+        store.save_answer(participant, "read", pick, period)
+    walk_to(store, media, participant, "finished" if status == "completed" else "failed_checks")
+    assert store.complete(participant) == store.complete(participant) == code
+    assert store.state(participant).status == status
+    with store.database.read() as conn:
+        assert conn.execute("SELECT count(*) FROM ratings WHERE item = 'read'").fetchone()[0] == 0
+        assert conn.execute("SELECT count(*) FROM answers WHERE item = 'read'").fetchone()[0] == 2
+        kinds = [row[0] for row in conn.execute("SELECT kind FROM event WHERE kind IN ('completed', 'excluded')")]
+    assert kinds == [status]
+
+
+def test_who_was_excluded_by_a_researcher_has_no_code(store: Store, media: MediaStore, moles: Study) -> None:
+    participant = arrive(store, moles)
+    walk_to(store, media, participant, "photo:1")
+    store.exclude(participant, "took part twice")
+    assert current(store, participant).step == flow.Excluded()
+    with pytest.raises(Refused, match="no completion code"):
+        store.complete(participant)
+
+
 def test_simulated_participants_answer_every_kind_and_the_analysis_reads_the_rest(
     memory_folder: Path, moles: Study
 ) -> None:
     db = memory_folder / "moles.db"
     store = Store.open(db)
-    simulate(moles, store, MediaStore(folder_of(db), store), 8, seed=3)
+    simulate(moles, store, MediaStore(folder_of(db), store), 12, seed=3)
     counts = store.counts(moles, "live")
     store.close()
-    assert counts.completed == 8
-    assert set(counts.per_sequence.values()) == {(4, 0)}
+    assert counts.not_eligible > 0  # some drew an age below 18
+    assert counts.completed + counts.not_eligible == 12
+    done = [completed for completed, _ in counts.per_sequence.values()]
+    assert max(done) - min(done) <= 1
     summary = summarise(db, "live")
     assert [item.key for item in summary.data.repeated_items] == ["clear", "muddled"]
     assert [condition.label for condition in summary.data.conditions] == ["Nur Worte", "Mit Bildern"]
-    assert summary.data.n == 8
+    assert summary.data.n == counts.completed
 
 
 def test_between_subjects_each_meets_one_condition(memory_folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "between.yaml"
     text = MOLES.read_text().replace("kind: within\n  sequences: latin_square", "kind: between")
+    text = text.replace("failed_attention_checks: 2", "failed_attention_checks: 1")
     file.write_text(text.replace('{de: "{drawn} malte Bilder.", zh: "{drawn}画了图。"}', "Am Ende."))
     between = load_study(file)
     db = memory_folder / "between.db"
     store = Store.open(db)
-    simulate(between, store, MediaStore(folder_of(db), store), 6)
-    assert store.counts(between, "live").per_sequence == {"plain": (3, 0), "drawn": (3, 0)}
+    simulate(between, store, MediaStore(folder_of(db), store), 9, seed=5)
+    counts = store.counts(between, "live")
+    done = [completed for completed, _ in counts.per_sequence.values()]
+    assert max(done) - min(done) <= 1
     assert flow.progress(between, store.state("P0001"), flow.Finished()) == (7, 7)
     store.close()
     conn = sqlite3.connect(db)
     per_person = conn.execute("SELECT count(DISTINCT condition) FROM exposures GROUP BY participant").fetchall()
     conn.close()
-    assert per_person == [(1,)] * 6
-    assert summarise(db, "live").data.n == 6
+    assert per_person == [(1,)] * counts.completed
+    assert summarise(db, "live").data.n == counts.completed >= 6
 
 
 def test_check_says_how_the_study_is_designed_and_what_the_app_says_in_english() -> None:
@@ -122,7 +177,7 @@ def test_check_says_how_the_study_is_designed_and_what_the_app_says_in_english()
         "version         2",
         "languages       de, zh",
         "2, latin square",
-        "4 per condition, 4 once",
+        "5 per condition, 4 once",
         "are in English",
     )
     assert all(words in result.output for words in said)
@@ -188,14 +243,30 @@ def test_the_wording_is_shown_and_stored_in_the_language_chosen() -> None:
 
 
 @pytest.mark.usefixtures("door")
+def test_the_page_of_each_outcome_gives_its_code_and_no_other() -> None:
+    page = at("demographics")
+    page.number_input(key="question_age").set_value(12).run()
+    page.button_group(key="question_skin").set_value("dark").run()
+    page.button(key="next_demographics").click().run()
+    assert title(page) == "This study looks for others"
+    assert [code.value for code in page.code] == ["PASST-NICHT"]
+
+    opened, page = services(), at("rating:1")
+    participant = state_of(page).participant
+    for period in (1, 2):
+        walk_to(opened.store, opened.media, participant, f"rating:{period}")
+        opened.store.save_answer(participant, "read", 5, period)
+    walk_to(opened.store, opened.media, participant, "failed_checks")
+    page = visit(token_of(page))
+    assert title(page) == "Danke"
+    assert [code.value for code in page.code] == ["NICHT-GELESEN"]
+    assert title(visit(token_of(at("finished")))) == "Danke"
+
+
+@pytest.mark.usefixtures("door")
 def test_every_kind_of_item_is_answered_on_its_page() -> None:
     page = at("demographics")
     page.number_input(key="question_age").set_value(41).run()
-    assert state_of(page).answers == {("age", None): 41}
-    page.button_group(key="question_age_not_said").set_value(NOT_SAID).run()
-    assert page.number_input(key="question_age").disabled
-    assert state_of(page).answers == {("age", None): NOT_SAID}
-    page.button_group(key="question_age_not_said").set_value(None).run()
     assert state_of(page).answers == {("age", None): 41}
 
     page = at("rating:1")
@@ -204,10 +275,11 @@ def test_every_kind_of_item_is_answered_on_its_page() -> None:
     page.button_group(key="item_muddled_1").set_value(None).run()
     page.button_group(key="item_doctor_1").set_value(NOT_SAID).run()
     page.button(key="next_rating:1").click().run()
-    assert page.warning[0].value == "Question 3 has no answer yet."
+    assert page.warning[0].value == "Questions 3 and 5 have no answers yet."
+    page.button_group(key="item_read_1").set_value(2).run()
     assert ("sure", 1) not in state_of(page).answers  # it stands in the middle, which is no answer yet
     page.button(key="item_sure_1_middle").click().run()
-    assert given(page, 1) == {"clear": 7, "muddled": "", "sure": 50, "doctor": NOT_SAID}
+    assert given(page, 1) == {"clear": 7, "muddled": "", "sure": 50, "doctor": NOT_SAID, "read": 2}
     page.slider(key="item_sure_1").set_value(80).run()
     assert given(page, 1)["sure"] == 80
     page.button(key="next_rating:1").click().run()
@@ -219,6 +291,10 @@ def test_every_kind_of_item_is_answered_on_its_page() -> None:
     page.button_group(key="item_heard_0").set_value(["friend", "app"]).run()
     page.text_input(key="item_word_0").set_value("klar").run()
     page.number_input(key="item_weight_0").set_value(0.25).run()
+    page.button_group(key="item_weight_0_not_said").set_value(NOT_SAID).run()
+    assert page.number_input(key="item_weight_0").disabled
+    assert given(page, None)["weight"] == NOT_SAID
+    page.button_group(key="item_weight_0_not_said").set_value(None).run()
     page.text_area(key="item_story_0").set_value("Nichts.").run()
     page.text_area(key="item_story_0").set_value("").run()
     found = {"heard": '["app", "friend"]', "word": "klar", "weight": 0.25, "story": ""}
