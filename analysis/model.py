@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -95,9 +96,31 @@ class StudyData:
     def single_items(self) -> tuple[Item, ...]:
         return tuple(item for item in self.items if not item.repeated)
 
+    @cached_property
+    def _by_item(self) -> dict[str, pd.DataFrame]:
+        return {str(key): rows for key, rows in self.ratings.groupby("item", sort=False)}
+
+    def of_item(self, item: Item) -> pd.DataFrame:
+        """The ratings of one item, the columns RATINGS, in the order of the file."""
+        return self._by_item.get(item.key, self.ratings.iloc[:0])
+
+    @cached_property
+    def sequences(self) -> dict[str, str]:
+        """participant -> the conditions in the order met: as allocated, else as the periods of the answers say."""
+        people = zip(self.participants["participant"], self.participants["sequence"], strict=True)
+        allocated = {str(who): str(sequence) for who, sequence in people if sequence}
+        if allocated:
+            return allocated
+        met = self.ratings.dropna(subset=["period", "condition"]).drop_duplicates(["participant", "period"])
+        found: dict[str, str] = {}
+        ordered = met.sort_values("period", kind="stable")
+        for who, condition in zip(ordered["participant"], ordered["condition"], strict=True):
+            found[str(who)] = f"{found[str(who)]}>{condition}" if str(who) in found else str(condition)
+        return found
+
     def values(self, item: Item, condition: Condition | None = None) -> list[float]:
         """All ratings of an item (in a condition), in the order of the file."""
-        rows = self.ratings[self.ratings["item"] == item.key]
+        rows = self.of_item(item)
         if condition is not None:
             rows = rows[rows["condition"] == condition.key]
         return [float(value) for value in rows["value"]]
@@ -110,7 +133,7 @@ class StudyData:
 
     def by_condition(self, item: Item, with_excluded: bool = False) -> pd.DataFrame:
         """(participants, conditions) floats of a repeated item, NaN where nothing was answered."""
-        rows = self.ratings[self.ratings["item"] == item.key]
+        rows = self.of_item(item)
         people = list(self.participants["participant"])
         if with_excluded:
             more = self.excluded_ratings[self.excluded_ratings["item"] == item.key]

@@ -151,21 +151,10 @@ def _clmm_facts(model: object, conditions: list[str]) -> Facts:
 
 
 def _order(data: StudyData, item: Item) -> Facts:
-    rows = data.ratings[data.ratings["item"] == item.key].dropna(subset=["period"])
+    rows = data.of_item(item).dropna(subset=["period"])
     if rows.empty:
         return with_notes({"order": None}, "the rows do not say in which period an answer was given")
-    return {"order": order_facts(order_effects(rows, _sequences(data)))}
-
-
-def _sequences(data: StudyData) -> dict[str, str]:
-    """participant -> the conditions in the order met: as allocated, else as the periods of the answers say."""
-    people = zip(data.participants["participant"], data.participants["sequence"], strict=True)
-    allocated = {str(who): str(sequence) for who, sequence in people if sequence}
-    if allocated:
-        return allocated
-    met = data.ratings.dropna(subset=["period", "condition"]).drop_duplicates(["participant", "period"])
-    joined = met.sort_values("period", kind="stable").groupby("participant")["condition"].agg(">".join)
-    return {str(who): str(sequence) for who, sequence in joined.items()}
+    return {"order": order_facts(order_effects(rows, data.sequences))}
 
 
 def order_facts(order: Order) -> Facts:
