@@ -6,14 +6,15 @@ plain text: a screen reader speaks it as it stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import streamlit as st
 
-from study_app.study.answers import NOT_SAID, chosen_options, several
+from study_app.study.answers import NOT_SAID, chosen_options, ranked, several
 from study_app.study.definition import Item, Likert, Option, Scale, Single, Study
-from study_app.study.definition_items import LongText, Multiple, Number, ShortText, Slider, YesNo
+from study_app.study.definition_items import LongText, Multiple, Number, Ranking, ShortText, Slider, YesNo
 from study_app.study.state import Value
 
 _PILLS_UP_TO = 5
@@ -124,6 +125,39 @@ def _multiple(
     return several(item, chosen) if item.at_least <= len(chosen) <= most else None
 
 
+def _ranking(
+    study: Study, item: Ranking, key: str, before: Value | None, visibility: Visibility, disabled: bool
+) -> Value | None:
+    """One field per place, each with what stands in no place above it; an answer once every place is filled."""
+    labels = {option.value: option.label for option in item.options}
+    stored = chosen_options(before)
+    order: list[str] = []
+    if visibility == "visible":
+        st.markdown(item.wording)
+    for place in range(1, len(labels) + 1):
+        left = [value for value in labels if value not in order]
+        again = len(stored) == len(labels) and list(stored[: place - 1]) == order
+        value = st.selectbox(
+            f"{item.wording} {place}.",
+            left,
+            index=left.index(stored[place - 1]) if again else None,
+            format_func=partial(_in_place, place, labels),
+            placeholder=f"{place}.",
+            label_visibility="collapsed",
+            disabled=disabled,
+            # another choice above makes it another field
+            key="_".join((key, str(place), *order)),
+        )
+        if value is None:
+            return None
+        order.append(value)
+    return ranked(order)
+
+
+def _in_place(place: int, labels: Mapping[str, str], value: str) -> str:
+    return f"{place}. {labels[value]}"
+
+
 def _number(
     study: Study, item: Number, key: str, before: Value | None, visibility: Visibility, disabled: bool
 ) -> Value | None:
@@ -211,4 +245,5 @@ _KINDS: dict[str, Callable[..., Value | None]] = {
     "short_text": _short_text,
     "long_text": _long_text,
     "slider": _slider,
+    "ranking": _ranking,
 }

@@ -2,8 +2,9 @@
 
 An answer is one value: a scale point, slider or number without decimals is an integer, another number a float;
 the rest is text: the value of a single option, "yes" or "no", the participant's words, and for several options
-their values as a JSON list in the order of the study. Two texts are no answer of that kind: `NOT_SAID`, where
-the item allows it, and `TAKEN_BACK`, which leaves an item unanswered again (the log of answers only grows).
+their values as a JSON list, in the order of the study, or of the ranking. Two texts are no answer of that kind:
+`NOT_SAID`, where the item allows it, and `TAKEN_BACK`, which leaves an item unanswered again (the log of answers
+only grows).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from study_app.study.definition_items import (
     LongText,
     Multiple,
     Number,
+    Ranking,
     ShortText,
     Single,
     Slider,
@@ -29,7 +31,7 @@ from study_app.study.definition_items import (
 from study_app.study.errors import Refused
 from study_app.study.state import TAKEN_BACK, ParticipantState, Value
 
-__all__ = ["NOT_SAID", "check_answer", "chosen_options", "several"]
+__all__ = ["NOT_SAID", "check_answer", "chosen_options", "ranked", "several"]
 
 
 def check_answer(study: Study, state: ParticipantState, name: str, value: Value, period: int | None) -> None:
@@ -59,8 +61,13 @@ def several(item: Multiple, chosen: Iterable[str]) -> str:
     return json.dumps([option.value for option in item.options if option.value in values])
 
 
+def ranked(order: Iterable[str]) -> str:
+    """The stored form of a ranking: its options' values, the first one first."""
+    return json.dumps(list(order))
+
+
 def chosen_options(value: Value | None) -> tuple[str, ...]:
-    """The inverse of `several`; empty for no answer and for `NOT_SAID`."""
+    """The inverse of `several` and `ranked`; empty for no answer and for `NOT_SAID`."""
     found = _json(value)
     return tuple(str(each) for each in found) if isinstance(found, list) else ()
 
@@ -86,6 +93,14 @@ def _check_value(study: Study, item: Item, value: Value) -> None:
             _check_option(item.id, value, ("yes", "no"))
         case Multiple():
             _check_several(item, value)
+        case Ranking():
+            options = sorted(option.value for option in item.options)
+            if (
+                not isinstance(value, str)
+                or sorted(chosen_options(value)) != options
+                or ranked(chosen_options(value)) != value
+            ):
+                raise Refused(f"{value!r} does not put every option of '{item.id}' in an order.")
         case Slider():
             if not _whole(value) or value not in range(item.minimum, item.maximum + 1, item.step):
                 raise Refused(f"{value!r} is no point of the slider '{item.id}' ({item.minimum} to {item.maximum}).")

@@ -146,7 +146,15 @@ class Slider(_Other):
     ends: tuple[Text, Text]
 
 
-KINDS = ("likert", "single", "multiple", "yes_no", "number", "short_text", "long_text", "slider")
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Ranking(_Other):
+    """Options to be put in order, all of them, the first one first."""
+
+    kind: Literal["ranking"]
+    options: tuple[Option, ...] = Field(min_length=2, max_length=9)
+
+
+KINDS = ("likert", "single", "multiple", "yes_no", "number", "short_text", "long_text", "slider", "ranking")
 
 
 def kind_of(value: Any) -> str | None:
@@ -166,6 +174,7 @@ Item = Annotated[
     | Annotated[Number, Tag("number")]
     | Annotated[ShortText, Tag("short_text")]
     | Annotated[LongText, Tag("long_text")]
-    | Annotated[Slider, Tag("slider")],
+    | Annotated[Slider, Tag("slider")]
+    | Annotated[Ranking, Tag("ranking")],
     Discriminator(kind_of),
 ]

@@ -30,9 +30,9 @@ from pipeline.types import (
 )
 from study_app.study import flow, visit
 from study_app.study.allocation import image_seed
-from study_app.study.answers import several
+from study_app.study.answers import ranked, several
 from study_app.study.definition import Item, Likert, Single, Study
-from study_app.study.definition_items import LongText, Multiple, Number, ShortText, Slider, YesNo
+from study_app.study.definition_items import LongText, Multiple, Number, Ranking, ShortText, Slider, YesNo
 from study_app.study.media import MediaStore
 from study_app.study.state import Value
 from study_app.study.store import Store
@@ -106,6 +106,8 @@ def any_answer(item: Item, chance: random.Random) -> Value:
             most = item.at_most or len(item.options)
             number = chance.randint(item.at_least, most)
             return several(item, (option.value for option in chance.sample(item.options, number)))
+        case Ranking():
+            return ranked(chance.sample([option.value for option in item.options], len(item.options)))
         case Slider():
             return chance.randrange(item.minimum, item.maximum + 1, item.step)
         case Number():

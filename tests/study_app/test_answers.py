@@ -32,6 +32,7 @@ GOOD: list[tuple[str, Value]] = [
     ("weight", NOT_SAID),
     ("skin", "dark"),
     ("weight", 0.25),
+    ("order", '["talk", "words", "images"]'),
     ("weight", 1),
 ]
 BAD: list[tuple[str, Value]] = [
@@ -63,6 +64,10 @@ BAD: list[tuple[str, Value]] = [
     ("weight", 0.251),
     ("weight", float("nan")),
     ("weight", float("inf")),
+    ("order", '["talk", "words"]'),
+    ("order", '["talk", "words", "words"]'),
+    ("order", '["talk","words","images"]'),
+    ("order", "talk"),
     ("nothing", 1),
     ("remarks", 1),
     ("remarks", "x" * 4001),
@@ -107,7 +112,7 @@ def test_several_options_are_stored_in_the_order_of_the_study_and_read_back(mole
 
 
 def test_a_page_waits_for_required_answers_only(moles: Study) -> None:
-    assert flow.missing(moles, STATE, flow.FinalItems()) == ("heard", "word", "weight")  # not story
+    assert flow.missing(moles, STATE, flow.FinalItems()) == ("heard", "word", "weight", "order")  # not story
     assert flow.missing(moles, STATE, flow.Rating(1)) == ("clear", "sure", "doctor", "read")  # not muddled
     answers: dict[tuple[str, int | None], Value] = {("weight", None): NOT_SAID, ("word", None): TAKEN_BACK}
-    assert flow.missing(moles, replace(STATE, answers=answers), flow.FinalItems()) == ("heard", "word")
+    assert flow.missing(moles, replace(STATE, answers=answers), flow.FinalItems()) == ("heard", "word", "order")

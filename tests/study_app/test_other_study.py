@@ -59,7 +59,7 @@ def test_the_views_hold_every_answer_and_the_ratings_only_those_on_a_scale(
         items = conn.execute("SELECT item, wording, scale_min, scale_max, repeated FROM items").fetchall()
         wordings = dict(conn.execute("SELECT item, wording FROM questions").fetchall())
         comments = conn.execute("SELECT comment FROM comments").fetchone()
-    once = {"number": 2, "single": 1, "multiple": 1, "short_text": 1, "long_text": 1}
+    once = {"number": 2, "single": 1, "multiple": 1, "short_text": 1, "long_text": 1, "ranking": 1}
     assert kinds == {**once, "likert": 6, "slider": 2, "yes_no": 2}
     assert [tuple(row) for row in ratings] == [("clear", 2), ("muddled", 2)]
     assert [tuple(row) for row in items] == [
@@ -177,7 +177,7 @@ def test_check_says_how_the_study_is_designed_and_what_the_app_says_in_english()
         "version         2",
         "languages       de, zh",
         "2, latin square",
-        "5 per condition, 4 once",
+        "5 per condition, 5 once",
         "are in English",
     )
     assert all(words in result.output for words in said)
@@ -297,7 +297,24 @@ def test_every_kind_of_item_is_answered_on_its_page() -> None:
     page.button_group(key="item_weight_0_not_said").set_value(None).run()
     page.text_area(key="item_story_0").set_value("Nichts.").run()
     page.text_area(key="item_story_0").set_value("").run()
-    found = {"heard": '["app", "friend"]', "word": "klar", "weight": 0.25, "story": ""}
+    page.selectbox(key="item_order_0_1").select("talk").run()
+    page.selectbox(key="item_order_0_2_talk").select("words").run()
+    assert "order" not in given(page, None)
+    page.selectbox(key="item_order_0_3_talk_words").select("images").run()
+    assert given(page, None)["order"] == '["talk", "words", "images"]'
+    page.selectbox(key="item_order_0_1").select("images").run()
+    assert given(page, None)["order"] == ""  # the places below are to be filled again
+    page.selectbox(key="item_order_0_2_images").select("talk").run()
+    page.selectbox(key="item_order_0_3_images_talk").select("words").run()
+    tab = visit(token_of(page))
+    assert tab.selectbox(key="item_order_0_2_images").value == "talk"
+    found = {
+        "order": '["images", "talk", "words"]',
+        "heard": '["app", "friend"]',
+        "word": "klar",
+        "weight": 0.25,
+        "story": "",
+    }
     assert {name: value for name, value in given(page, None).items() if name in found} == found
     page.button(key="next_final_items").click().run()
     assert title(page) == "Comments"
