@@ -16,6 +16,7 @@ from analysis.errors import InputError, NoData
 from analysis.export import Table
 from analysis.figures import SIMULATED
 from analysis.paper.command import reproduce
+from analysis.power_command import power
 from analysis.report import Summary, summarise, write
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -116,6 +117,7 @@ def _grid(table: Table) -> Grid:
 
 
 app.command()(reproduce)
+app.command()(power)
 
 
 if __name__ == "__main__":
