@@ -96,7 +96,7 @@ def test_a_participant_completes_the_study(served: Served, browser: Browser, jpe
     page.get_by_role("textbox").fill("=1+1 <img src=x onerror=alert(1)>")
     walk.go_on(page, "Finish")
     walk.heading(page, "Thank you")
-    expect(page.get_by_text("SKINGEN-DONE")).to_be_visible()
+    expect(page.get_by_text("SKINGEN-DONE")).to_be_visible(timeout=walk.SLOW_MS)
     assert page.url == link
 
     everything_is_stored_once(served.database, drawn)
