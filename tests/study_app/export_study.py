@@ -69,6 +69,11 @@ items:
     kind: multiple
     wording: "Wovon?"
     options: [{value: app, label: App}, {value: book, label: Buch}, {value: friend, label: Freunde}]
+  - id: order
+    kind: ranking
+    wording: Ordnen.
+    options: [{value: app, label: App}, {value: book, label: Buch}, {value: friend, label: Freunde}]
+  - {id: tick, wording: Hier eins., construct: Achtung, scale: seven, repeated: false, attention_check: 1}
   - {id: word, kind: short_text, wording: "Ein Wort?"}
   - {id: story, kind: long_text, wording: "Erlebt?", missing: may_skip}
   - {id: weight, kind: number, wording: "Gewicht?", minimum: 0.05, maximum: 1, decimals: 2}

@@ -178,7 +178,7 @@ def test_who_withdrew_is_in_no_file(filled: Store, media: MediaStore, tmp_path: 
     assert [name for name, held in everything.items() if b"P0003" in held or token.encode() in held] == []
     assert [name for name in everything if "P000" in name] == []
     assert (counted["run_kind"], counted["withdrawn"], counted["of_these_allocated"]) == ("live", "1", "1")
-    assert b"1 participants who withdrew: in no file" in everything["README.txt"]
+    assert b"Participants who withdrew (1): in no file" in everything["README.txt"]
 
 
 def store_token_hash(store: Store, participant: str) -> str:
@@ -225,7 +225,7 @@ def test_the_export_holds_no_secret(content: zipfile.ZipFile) -> None:
 def test_photos_only_when_asked_for(filled: Store, media: MediaStore, tmp_path: Path) -> None:
     with exported(filled, tmp_path / "without.zip") as without:
         assert not [name for name in without.namelist() if name.endswith(".png")]
-        assert b"photos and pictures: not asked for" in without.read("README.txt")
+        assert b"Photos and pictures (2): not asked for" in without.read("README.txt")
     drawn = media.keep("P0001", png(77))  # no exposure names it: shown, not chosen
     with exported(filled, tmp_path / "with.zip", media) as content:
         chosen = {row["photo"] for row in table(content, "exposures.csv") + table(content, "photo_exchanges.csv")}
@@ -252,7 +252,7 @@ def test_the_readme_says_what_when_how_many_and_what_is_missing(content: zipfile
     assert study.hash in readme
     assert "live run    n = 2: 1 active, 1 completed" in readme
     assert f"{len(table(content, 'all_answers.csv')):>8}  all_answers.csv" in readme
-    assert "0 answers of those who completed: items left open." in readme
+    assert "Answers of those who completed (0): items left open." in readme
     assert "SIMULATED" not in readme
 
 

@@ -213,6 +213,8 @@ def test_every_kind_of_item_and_every_score_has_its_columns(store: Store, tmp_pa
             ("sure", 1, 70),
             ("doctor", 1, "prefer_not_to_say"),
             ("heard", None, '["app", "friend"]'),
+            ("order", None, '["friend", "app", "book"]'),
+            ("tick", None, 1),
             ("word", None, "gut"),
             ("story", None, "gone"),
             ("story", None, ""),  # taken back
@@ -236,6 +238,10 @@ def test_every_kind_of_item_and_every_score_has_its_columns(store: Store, tmp_pa
         "heard_app": "1",
         "heard_book": "0",
         "heard_friend": "1",
+        "order_app": "2",
+        "order_book": "3",
+        "order_friend": "1",
+        "tick": "1",
         "word": "gut",
         "weight": "0.25",
         "clarity_a": "5.5",  # mean of 6 and 8 - 3
@@ -247,6 +253,8 @@ def test_every_kind_of_item_and_every_score_has_its_columns(store: Store, tmp_pa
     assert entries["heard_book"]["values"] == "0 = not chosen; 1 = chosen"
     assert [entries["age"][name] for name in ("minimum", "maximum", "unit")] == ["18.0", "99.0", "Jahre"]
     assert "'prefer_not_to_say'" in entries["age"]["note"]
+    assert entries["tick"]["note"] == "attention check, right is 1"
+    assert entries["order_book"]["description"] == "Ordnen. [Buch]"
     assert entries["clear_a"]["translations"] == "zh: 很清楚。"
     assert entries["clarity_b"]["description"] == "Lamp B: Klarheit: mean of clear, muddled (reversed)"
     assert "author" not in psychds  # the institution is still in square brackets

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from study_app.study.definition import Study
 from study_app.study.export import write_export
 from study_app.study.export.psychds import file_name
 from study_app.study.media import MediaStore
 from study_app.study.store import Store
-from tests.study_app.export_study import fill, lamps
+from tests.study_app.export_study import answer, fill, lamps, person
 from tests.study_app.people import arrive, walk_to
 from tests.study_app.psychds_rules import problems
 
@@ -41,11 +43,33 @@ def test_the_folder_keeps_the_published_rules(dataset: Path) -> None:
     assert problems(dataset) == []
 
 
-def test_the_paper_study_keeps_them_too(store: Store, media: MediaStore, study: object, tmp_path: Path) -> None:
-    walk_to(store, media, arrive(store, study), "finished")  # type: ignore[arg-type]
+def test_the_paper_study_keeps_them_too(store: Store, media: MediaStore, study: Study, tmp_path: Path) -> None:
+    walk_to(store, media, arrive(store, study), "finished")
     dataset = unpacked(store, tmp_path)
     assert problems(dataset) == []
     assert (dataset / "data" / "study-skingen_description-photoExchanges_data.csv").is_file()
+
+
+def test_two_studies_in_one_database(store: Store, media: MediaStore, study: Study, tmp_path: Path) -> None:
+    walk_to(store, media, arrive(store, study), "finished")
+    fill_after(store, lamps(tmp_path))
+    dataset = unpacked(store, tmp_path)
+    assert problems(dataset) == []
+    names = {file.name for file in (dataset / "data").iterdir()}
+    assert {"study-skingen_description-wide_data.csv", "study-twoLamps_description-wide_data.csv"} <= names
+    assert "description-ratings_data.csv" in names
+    assert (tmp_path / "out" / "wide" / "skingen.csv").read_text("utf-8").count("P0001") == 1
+    assert (tmp_path / "out" / "wide" / "two_lamps.csv").read_text("utf-8").count("P0001") == 0
+
+
+def fill_after(store: Store, study: Study) -> None:
+    """One more participant, P0002, who gave one answer."""
+    store.register(study)
+    conn = sqlite3.connect(store.database.path)
+    with conn:
+        person(conn, study.hash, "P0002", "live", "active", sequence="a>b")
+        answer(conn, "P0002", "hand", None, "left")
+    conn.close()
 
 
 def test_what_is_recommended_is_there(dataset: Path) -> None:
@@ -73,8 +97,8 @@ def test_a_rating_is_described_with_its_scale(dataset: Path) -> None:
     assert described(dataset)["exposure_s_b"]["unitText"] == "s"
 
 
-def test_nothing_that_people_typed_is_published(store: Store, media: MediaStore, study: object, tmp_path: Path) -> None:
-    participant = arrive(store, study)  # type: ignore[arg-type]
+def test_nothing_that_people_typed_is_published(store: Store, media: MediaStore, study: Study, tmp_path: Path) -> None:
+    participant = arrive(store, study)
     walk_to(store, media, participant, "conversation:1")
     key = store.jobs.next_key(participant, 1)
     photo = store.state(participant).exposures[1].photo

@@ -41,6 +41,7 @@ STORED_AS: dict[AskedKind, str] = {
     "number": "number",
     "choice": "text",
     "several": "JSON list",
+    "ranking": "JSON list, the first one first",
     "text": "text",
 }
 HEADER = tuple(field.name for field in fields(Entry))

@@ -54,7 +54,9 @@ COLUMNS: dict[str, Column] = {
     "exchanged_at": Column("time", f"The other photo was chosen ({TIME})"),
     "new_photo": Column("text", "SHA-256 of the photo that took its place"),
     "step": Column("text", "Where it is asked: demographics, rating (after every condition) or final_items"),
-    "kind": Column("text", "Kind of item: likert, single, multiple, yes_no, number, slider, short_text or long_text"),
+    "kind": Column(
+        "text", "Kind of item: likert, single, multiple, yes_no, number, slider, ranking, short_text or long_text"
+    ),
     "missing": Column("text", "Whether it may be left open: required, may_skip or prefer_not_to_say"),
     "position": Column("integer", "Place in the definition, from 1"),
     "wording": Column("text", "What participants read"),

@@ -89,13 +89,13 @@ def _versions(conn: sqlite3.Connection, definitions: Iterable[Definition]) -> It
 
 def _missing(conn: sqlite3.Connection, definitions: Sequence[Definition], pictures: Pictures) -> Iterator[str]:
     withdrew = conn.execute(f"SELECT coalesce(sum(withdrawn), 0) FROM {SCHEMA}.{WITHDRAWN}").fetchone()[0]
-    yield f"{withdrew} participants who withdrew: in no file; withdrawn.csv has their number for the flow diagram."
-    yield f"{_unanswered(conn, definitions)} answers of those who completed: items left open."
+    yield f"Participants who withdrew ({withdrew}): in no file; withdrawn.csv has their number for the flow diagram."
+    yield f"Answers of those who completed ({_unanswered(conn, definitions)}): items left open."
     yield "Later answers of those who did not complete; 'outcome' says who."
     if not pictures.wanted:
-        yield f"{pictures.owned} photos and pictures: not asked for (python -m study_app export --photos)."
+        yield f"Photos and pictures ({pictures.owned}): not asked for (python -m study_app export --photos)."
     elif pictures.lost:
-        yield f"{len(pictures.lost)} of {pictures.owned} photos and pictures: their files are gone or damaged:"
+        yield f"Photos and pictures ({len(pictures.lost)} of {pictures.owned}): their files are gone or damaged:"
         yield from (f"  {name}" for name in pictures.lost)
     yield "The researchers' passwords and the participants' links: secrets, also not in study.db."
     yield "In psych-ds/: free text, questions typed by participants, photos."

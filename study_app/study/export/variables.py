@@ -12,16 +12,17 @@ from pydantic import ValidationError
 from study_app.study import scoring
 from study_app.study.answers import NOT_SAID
 from study_app.study.definition import Study
-from study_app.study.definition_items import Item, Likert, Multiple, Number, Single, Slider, YesNo
+from study_app.study.definition_items import Item, Likert, Multiple, Number, Ranking, Single, Slider, YesNo
 from study_app.study.definition_text import Translated
 from study_app.study.export.errors import ExportError
 from study_app.study.state import Value
 
-AskedKind = Literal["scale", "number", "choice", "several", "text"]
-"""How an answer is stored: a point of a scale or a number (number), an option's value (text), options' values
-(JSON list), free text."""
+AskedKind = Literal["scale", "number", "choice", "several", "ranking", "text"]
+"""How an answer is stored: a point of a scale or a number (number), an option's value (text), the values of the
+options chosen or of all in their order (JSON list), free text."""
 SHORT = 12
 """Characters of a definition's hash that tell the versions of a study apart."""
+OPTIONS: dict[type, AskedKind] = {Single: "choice", Multiple: "several", Ranking: "ranking"}
 NUMERIC: frozenset[AskedKind] = frozenset({"scale", "number"})
 
 
@@ -125,8 +126,7 @@ def _asked(study: Study) -> Iterator[Asked]:
     for question in study.demographics:
         yield _item(study, question, rated=False)
     for item in (*study.repeated_items, *study.final_items):
-        check = getattr(item, "attention_check", None)
-        yield _item(study, item, rated=isinstance(item, Likert) and check is None)
+        yield _item(study, item, rated=isinstance(item, Likert) and item.attention_check is None)
     if study.comments is not None:
         words = study.comments.wording
         yield Asked(study.comments.id, str(words), "", "text", False, translations=_translations(words))
@@ -148,8 +148,8 @@ def _item(study: Study, item: Item, rated: bool) -> Asked:
             values = ((item.minimum, str(item.ends[0])), (item.maximum, str(item.ends[1])))
         case Number():
             kind, minimum, maximum, unit = "number", item.minimum, item.maximum, str(item.unit)
-        case Single() | Multiple():
-            kind = "several" if isinstance(item, Multiple) else "choice"
+        case Single() | Multiple() | Ranking():
+            kind = OPTIONS[type(item)]
             values = tuple((option.value, str(option.label)) for option in item.options)
         case YesNo():
             kind, values = "choice", (("yes", str(item.label_yes)), ("no", str(item.label_no)))
@@ -174,9 +174,8 @@ def _item(study: Study, item: Item, rated: bool) -> Asked:
 def _note(item: Item, kind: AskedKind) -> str:
     """What the values do not say."""
     notes = []
-    right = getattr(item, "attention_check", None)
-    if right is not None:
-        notes.append(f"attention check, right is {right}")
+    if isinstance(item, Likert | Single) and item.attention_check is not None:
+        notes.append(f"attention check, right is {item.attention_check}")
     if item.missing == NOT_SAID and kind != "choice":
         notes.append(f"or '{NOT_SAID}', which is an empty cell in wide files where the answer is a number")
     if item.missing == "may_skip":

@@ -2,7 +2,8 @@
 
 Versions of a study share one file; what a version did not ask stays empty. Free text stands on one line, because
 SPSS ends a case at a line break, also within quotation marks. Where several options may be chosen, each has a
-column of 0 and 1. Where the answer is a number, "prefer not to say" is an empty cell; all_answers.csv tells it.
+column of 0 and 1; where they are ranked, each has its place, 1 for the first. Where the answer is a number, "prefer
+not to say" is an empty cell; all_answers.csv tells it.
 Scores stand at the end, computed by `scoring.py` as the study declares them.
 """
 
@@ -21,7 +22,7 @@ from study_app.study.export.columns import ColumnKind
 from study_app.study.export.errors import ExportError
 from study_app.study.export.spss import safe_name
 from study_app.study.export.tables import SCHEMA
-from study_app.study.export.variables import NUMERIC, Asked, Definition
+from study_app.study.export.variables import NUMERIC, Asked, AskedKind, Definition
 
 PERSON = (
     "participant",
@@ -37,6 +38,13 @@ PERSON = (
 VERSION = PERSON.index("definition_hash")
 PERIOD, SECONDS, SCORE = "#period", "#exposure_s", "#score:"
 """Stand for an item in the keys of what is no answer; no item is called so."""
+
+
+PER_OPTION: dict[AskedKind, tuple[tuple[int | str, str], ...]] = {
+    "several": ((0, "not chosen"), (1, "chosen")),
+    "ranking": ((1, "first"),),
+}
+"""Kinds that have a column for each option, with the labels of its values."""
 
 
 class Key(NamedTuple):
@@ -117,10 +125,13 @@ def _wanted(definition: Definition) -> Iterator[tuple[Key, Wanted]]:
     for asked in definition.asked:
         for place, lead in _places(definition, asked.per_condition):
             label = lead + asked.wording
-            if asked.kind == "several":
+            if asked.kind in PER_OPTION:
                 for option, words in asked.values:
-                    chosen = Wanted(f"{label} [{words}]", "integer", "", asked, ((0, "not chosen"), (1, "chosen")))
-                    yield Key(asked.item, place, str(option)), chosen
+                    values = PER_OPTION[asked.kind]
+                    yield (
+                        Key(asked.item, place, str(option)),
+                        Wanted(f"{label} [{words}]", "integer", "", asked, values),
+                    )
             else:
                 yield Key(asked.item, place), Wanted(label, _kind(asked), asked.unit, asked, asked.values)
     for score in definition.scores:
@@ -192,14 +203,21 @@ def _filled(definition: Definition, given: Sequence[Any]) -> Iterator[tuple[Key,
 
 def _cells(asked: Asked, condition: str | None, value: Any) -> Iterator[tuple[Key, Any]]:
     """The cell or cells of one answer."""
-    if asked.kind == "several":
-        chosen = json.loads(value) if value.startswith("[") else None
+    if asked.kind in PER_OPTION:
+        listed = json.loads(value) if value.startswith("[") else None  # else: preferred not to say
         for option, _ in asked.values:
-            yield Key(asked.item, condition, str(option)), None if chosen is None else int(option in chosen)
+            yield Key(asked.item, condition, str(option)), None if listed is None else _of_option(asked, option, listed)
     elif asked.kind in NUMERIC:
         yield Key(asked.item, condition), None if isinstance(value, str) else value
     else:
         yield Key(asked.item, condition), " ".join(value.splitlines()) if isinstance(value, str) else value
+
+
+def _of_option(asked: Asked, option: int | str, listed: list[str]) -> int | None:
+    """0 or 1: chosen; or its place in a ranking."""
+    if asked.kind == "several":
+        return int(option in listed)
+    return listed.index(str(option)) + 1 if option in listed else None
 
 
 def _of_each(conn: sqlite3.Connection, table: str, columns: str, study: str) -> Callable[[str], list[Any]]:
