@@ -19,6 +19,7 @@ PLAIN_WORDS = (
     ("mapping values are not allowed", "a second colon, or a line indented too far: put a text with a colon in quotes"),
     ("expected <block end>", "this line is indented differently from the ones it belongs to"),
     ("could not find expected ':'", "a field without its colon, or a text without its closing quote"),
+    ("but got '?'", "a text with a question mark inside brackets: put it in quotes"),
     ("expected ',' or", "a bracket that is opened in or before this line is not closed"),
     ("unexpected end of stream", "a quote or bracket is opened and never closed"),
     ("found unexpected end", "a quote or bracket is opened and never closed"),

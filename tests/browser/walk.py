@@ -90,6 +90,7 @@ def answered(page: Page, assistant: str) -> Locator:
     heading(page, assistant)
     rate = page.get_by_role("button", name="Rate")
     expect(rate).to_be_visible(timeout=2 * SLOW_MS)
+    idle(page)  # the foot of the page is drawn first, the replies under the answer last
     return rate
 
 

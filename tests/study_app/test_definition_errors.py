@@ -81,6 +81,7 @@ SKINGEN_MISTAKES = [
     ("consent:\n", "consent: yes please\nconsents:\n", "consent is 'yes please', expected fields with values [consent]"),
     ("seed: 20240", "title: B", "field 'title' stands here a second time (first: line 7) [title]"),
     ("seed: 20240", "seed: [1", "not YAML: a bracket that is opened in or before this line is not closed (expected ',' or ']', but got '<scalar>')"),
+    ("{value: female, label: Female}", "{value: female, label: Female?}", "not YAML: a text with a question mark inside brackets: put it in quotes (expected ',' or '}', but got '?')"),
     ("seed: 20240", "seed:\t1", "not YAML: a tab stands where only spaces may: indent with spaces (found character '\\t' that cannot start any token)"),
     ("seed: 20240", "seed: a: b", "not YAML: a second colon, or a line indented too far: put a text with a colon in quotes (mapping values are not allowed here)"),
     ("seed: 20240", "2024: x", "field 2024 is not text: put it in quotes [2024]"),

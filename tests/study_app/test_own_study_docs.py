@@ -1,0 +1,80 @@
+"""docs/write-your-own-study.md: its commands run, and its pieces fit together to a study."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from study_app.__main__ import DEFAULT_STUDY, ROOT, cli
+from study_app.study.definition import Study, load_study
+
+TEXT = (ROOT / "docs" / "write-your-own-study.md").read_text()
+COMMANDS = re.findall(r"^python -m study_app (.*)$", TEXT, re.MULTILINE)
+PIECES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
+
+
+@pytest.fixture(scope="module")
+def composed(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The SkinGEN study with every piece of the page in it, and what the pieces speak of."""
+    data = yaml.safe_load(DEFAULT_STUDY.read_text())
+    items = [item for piece in PIECES for item in piece.get("items", [])]
+    for piece in PIECES:
+        data.update(piece)
+    agree = {"construct": "Clarity", "scale": "agree7", "repeated": True}
+    data["items"] = [
+        *(item for item in items if "instrument" not in item),
+        {"id": "clear", "wording": "It was clear.", **agree},
+        {"id": "muddled", "wording": "It was muddled.", **agree},
+        {"id": "check", "wording": "Please choose 2.", **agree, "attention_check": 2},
+    ]
+    data["demographics"].append({"id": "age", "kind": "number", "wording": "Age?", "minimum": 1, "maximum": 99})
+    data["final_items_intro"] = ""
+    for item in data["items"]:
+        if item.get("kind") == "yes_no":
+            item.update(label_yes={"en": "Yes", "de": "Ja"}, label_no={"en": "No", "de": "Nein"})
+    file = tmp_path_factory.mktemp("docs") / "study.yaml"
+    file.write_text(yaml.safe_dump(data, allow_unicode=True))
+    return load_study(file)
+
+
+def test_the_pieces_make_a_study(composed: Study) -> None:
+    assert len(PIECES) == 7
+    assert [condition.key for condition in composed.conditions] == ["words", "pictures"]
+    assert composed.design.sequences == "williams"
+    assert {item.kind for item in composed.items} == {
+        "likert",
+        "slider",
+        "yes_no",
+        "multiple",
+        "ranking",
+        "number",
+        "short_text",
+        "long_text",
+    }
+    assert composed.in_language("de").title == "Wie erklären Assistenten?"
+    assert [score.id for score in composed.scores] == ["clarity"]
+    assert [rule.item for rule in composed.eligibility] == ["age", "medical_background"]
+
+
+def test_the_instruments_named_on_the_page_are_there() -> None:
+    named = set(re.findall(r"`(sus|nasa_tlx_raw|jian_trust)`", TEXT))
+    assert named == {file.stem for file in (ROOT / "questionnaires" / "instruments").glob("*.yaml")}
+
+
+def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = []
+    for command in COMMANDS:
+        name, *arguments = shlex.split(command.replace("questionnaires/skingen.yaml", str(DEFAULT_STUDY)))
+        # serve runs until it is ended: its arguments are read here, it is started in tests/browser
+        result = CliRunner().invoke(cli, [name, "--help"] if name == "serve" else [name, *arguments])
+        assert result.exit_code == 0, result.output
+        if name == "serve":
+            assert all(option in result.output for option in arguments if option.startswith("--"))
+        done.append(name)
+    assert done == ["check", "simulate", "serve"]
