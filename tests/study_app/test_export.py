@@ -272,6 +272,22 @@ def test_a_study_that_nobody_has_visited_is_exported(store: Store, study: Study,
         assert "trust_text" in content.read("wide/skingen.csv").decode()
 
 
+@pytest.mark.parametrize(
+    "schema", sorted((Path(__file__).parent / "databases").glob("schema_*.sql")), ids=lambda path: path.stem
+)
+def test_a_database_of_an_older_version_is_exported(db: Path, tmp_path: Path, schema: Path) -> None:
+    old = sqlite3.connect(db)
+    old.executescript(schema.read_text("utf-8"))
+    withdrew = old.execute("SELECT count(*) FROM participant WHERE status = 'withdrawn'").fetchone()[0]
+    there = old.execute("SELECT count(*) FROM participant").fetchone()[0]
+    old.close()
+    store = Store.open(db)
+    with exported(store, tmp_path / "export.zip") as content:
+        assert len(table(content, "participants.csv")) == there - withdrew > 0
+        assert table(content, "ratings.csv")
+    store.close()
+
+
 def test_an_empty_database_is_exported(store: Store, tmp_path: Path) -> None:
     with exported(store, tmp_path / "export.zip") as content:
         assert table(content, "ratings.csv") == []
