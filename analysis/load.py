@@ -60,11 +60,7 @@ def load(
     if run_kind not in RUN_KINDS:
         raise InputError(f"run kind '{run_kind}': it is {' or '.join(RUN_KINDS)}.")
     raw = read_tables(Path(path))
-    people, notes = people_of(raw)
-    study = one_study(raw, people, study)
-    people = of_kind(people[people["study"] == study], run_kind, raw.source)
-    if definition is not None:
-        people = of_definition(people, definition, raw.source)
+    study, people, notes = _asked(raw, run_kind, study, definition)
     completed = people[people["outcome"] == "completed"]
     left_out = left_out_of(people)
     if completed.empty:
@@ -95,6 +91,16 @@ def load(
         bad_rows=bad,
         decisions=_decisions(raw, list(completed["participant"])),
     )
+
+
+def _asked(
+    raw: RawTables, run_kind: str, study: str | None, definition: str | None
+) -> tuple[str, pd.DataFrame, tuple[str, ...]]:
+    """The study that is meant, its participants of one run kind (and version), and notes for the reader."""
+    people, notes = people_of(raw)
+    study = one_study(raw, people, study)
+    people = of_kind(people[people["study"] == study], run_kind, raw.source)
+    return study, people if definition is None else of_definition(people, definition, raw.source), notes
 
 
 def _kept_columns(ratings: pd.DataFrame) -> pd.DataFrame:
