@@ -62,7 +62,7 @@ def _attention(data: dict[str, Any]) -> Iterator[Problem]:
         if right is None:
             continue
         allowed: list[Any] = [option.get("value") for _, option in dicts_in(row, "options")]
-        scale = scales.get(row.get("scale")) if isinstance(scales, dict) else None
+        scale = scales.get(str(row.get("scale"))) if isinstance(scales, dict) else None
         if isinstance(scale, dict) and isinstance(scale.get("labels"), list):
             least = scale.get("minimum", 1)
             allowed = list(range(least, least + len(scale["labels"]))) if isinstance(least, int) else []
@@ -75,7 +75,7 @@ def _attention(data: dict[str, Any]) -> Iterator[Problem]:
     for index, score in dicts_in(data, "scores"):
         items = score.get("items")
         for item in items if isinstance(items, list) else []:
-            if item in checks:
+            if str(item) in checks:
                 text = f"score '{score.get('id')}' counts '{item}', which is an attention check"
                 yield Problem(("scores", index, "items"), text)
 

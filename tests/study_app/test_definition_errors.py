@@ -4,9 +4,15 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import random
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from study_app.study.definition import DefinitionError, load_study
 from tests.study_app.conftest import MOLES, SKINGEN
@@ -158,6 +164,38 @@ def test_a_mistake_in_items_and_languages_is_told(tmp_path: Path, old: str, new:
 )
 def test_the_line_is_the_one_of_the_mistake(tmp_path: Path, good: Path, old: str, new: str) -> None:
     assert {problem.partition(":")[0] for problem in mistakes(tmp_path, good, old, new)} == {str(line(good, old))}
+
+
+ODD = (None, 1, -1.5, "x", "{", [], {}, [1], ["x", "x"], {"a": 1}, True, [[]], [{}], {"x": {}})
+
+
+def places(value: Any, loc: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every value inside ``value``."""
+    for key in value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ():
+        yield (*loc, key)
+        yield from places(value[key], (*loc, key))
+
+
+@pytest.mark.parametrize("good", [SKINGEN, MOLES], ids=lambda path: path.stem)
+def test_whatever_stands_anywhere_is_a_mistake_that_is_told_or_no_mistake(tmp_path: Path, good: Path) -> None:
+    """The rules between fields meet values of any shape: none of them may break the checker."""
+    data = yaml.safe_load(good.read_text())
+    data["items"].insert(0, {"instrument": "sus", "repeated": False})
+    chance = random.Random(20)
+    file = tmp_path / "odd.yaml"
+    told = 0
+    for place in chance.sample(list(places(data)), 60):
+        changed = copy.deepcopy(data)
+        inside = changed
+        for key in place[:-1]:
+            inside = inside[key]
+        inside[place[-1]] = chance.choice(ODD)
+        file.write_text(json.dumps(changed))  # JSON is YAML, too
+        try:
+            load_study(file)
+        except DefinitionError as error:
+            told += len(error.problems)
+    assert told > 60
 
 
 def test_behind_an_instrument_lines_and_paths_are_those_of_the_file(tmp_path: Path) -> None:
