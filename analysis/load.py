@@ -84,7 +84,7 @@ def load(
         ratings=_kept_columns(counted),
         flow=flow_of(raw, study, people),
         left_out=left_out,
-        notes=notes + wording_notes,
+        notes=notes + wording_notes + _said_of(bad),
         simulated=raw.simulated,
         last_answer=_last_answer(counted),
         excluded_ratings=_kept_columns(ratings[ratings["participant"].isin(excluded)]),
@@ -101,6 +101,10 @@ def _asked(
     study = one_study(raw, people, study)
     people = of_kind(people[people["study"] == study], run_kind, raw.source)
     return study, people if definition is None else of_definition(people, definition, raw.source), notes
+
+
+def _said_of(bad: tuple[str, ...]) -> tuple[str, ...]:
+    return (f"Ratings left out because they cannot be right ({len(bad)}): {' '.join(bad)}",) if bad else ()
 
 
 def _kept_columns(ratings: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis import figures, tables
+from analysis.between_table import between_tests
 from analysis.bootstrap import SEED
 from analysis.compare import Comparison, compare_items
 from analysis.errors import InputError
@@ -113,7 +114,7 @@ def summarise(
         table3=tables.table3(data),
         table5=tables.table5(data),
         ratings_by_condition=tables.ratings_by_condition(data),
-        tests=tables.tests(data, comparisons),
+        tests=between_tests(data) if data.between else tables.tests(data, comparisons),
         comparisons=comparisons,
         cells=tables.describe_conditions(data),
         seed=seed,

@@ -213,6 +213,10 @@ def test_different_people_in_each_condition(tmp_path: Path) -> None:
     assert pair["p_exact"] == pytest.approx(2 / 70)
     assert pair["p_holm"] == pytest.approx(6 / 70)
     every_null_has_its_reason(found)
+    tests = summarise(table(tmp_path, values)).tests
+    assert tests.frame["p_exact"].tolist() == [item["kruskal_wallis"]["p_exact"], *(
+        item["mann_whitney"][name]["p_exact"] for name in ("a-b", "a-c", "b-c"))]  # fmt: skip
+    assert "| 4 + 4 | U = 0 | .029 | .086 | r = −1.00 |" in tests.markdown()
 
 
 def test_excluded_rows_and_participants_are_accounted_for(tmp_path: Path) -> None:
@@ -222,7 +226,9 @@ def test_excluded_rows_and_participants_are_accounted_for(tmp_path: Path) -> Non
     out = book.person("P0900", "excluded", exclusion_reason="failed attention check")
     for condition, value in zip(LABELS, (5, 5, 1), strict=True):
         book.rate(out, "trust", value, condition)
-    found = results(book.write(tmp_path / "study.db"), exclude_bad_rows=True)
+    path = book.write(tmp_path / "study.db")
+    assert "left out because they cannot be right (3)" in summarise(path, exclude_bad_rows=True).data.notes[-1]
+    found = results(path, exclude_bad_rows=True)
     rows = found["exclusions"]["rows"]
     assert len(rows) == 3
     assert "9 is not on the scale" in rows[0]
