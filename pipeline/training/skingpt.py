@@ -211,7 +211,8 @@ def train_vision(
         right = (heads["condition"](seen).argmax(1) == torch.as_tensor(unseen.labels)).float().mean()
         tone = (heads["tone"](seen).argmax(1) == torch.as_tensor(unseen.skin_types) - 1).float().mean()
     print(f"skingpt-vision: condition {right:.1%}, skin type {tone:.1%} on unseen phantoms")
-    return heads["condition"].weight.detach(), heads["condition"].bias.detach()
+    weights = heads["condition"].state_dict()
+    return weights["weight"], weights["bias"]
 
 
 def train_language(
