@@ -91,7 +91,7 @@ def painted_area(lesions: Tensor, generator: torch.Generator, whole: float) -> T
             wide, power = 1 + 0.3 * torch.rand(1, generator=generator), 2 + 2 * torch.rand(1, generator=generator)
             ry, rx = ((v[-1] - v[0]) / 2 * wide + margin for v in (rows, cols))
             far = ((axis[:, None] - cy) / ry).abs() ** power + ((axis[None] - cx) / rx).abs() ** power
-            out[i] = (far < 1).float()
+            out[i] = ((far < 1) | lesion).float()
     return out
 
 
