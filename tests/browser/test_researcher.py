@@ -58,6 +58,8 @@ def test_the_researcher_signs_in_sees_the_figure_and_downloads(served_with_resul
 
     page.get_by_role("link", name="Export").click()
     expect(page.get_by_role("heading", name="Export", exact=True)).to_be_visible(timeout=SLOW_MS)
+    page.get_by_role("button", name="Prepare ZIP").click()
+    expect(page.get_by_role("button", name="Download ZIP")).to_be_visible(timeout=SLOW_MS)
     with zipfile.ZipFile(io.BytesIO(download(page, "Download ZIP"))) as archive:
         rows = list(csv.DictReader(io.TextIOWrapper(archive.open("ratings.csv"), "utf-8")))
     assert len(rows) == N * (3 * 3 + 6)
