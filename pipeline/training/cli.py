@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.memory import keep_freed_memory
 from pipeline.training.together import Part, PartFailed, run_together, this_python
 
 WORK = Path(".cache/training")
@@ -18,14 +19,14 @@ WORK = Path(".cache/training")
 app = typer.Typer(no_args_is_help=True, help="Train the embedded models on phantoms (CPU, hours; see recipes/).")
 
 PARTS: dict[str, Part] = {
-    "vae": Part("The VAE of the embedded Stable Diffusion."),
     "clip": Part("CLIP text and vision encoders (generation, retrieval, IP-Adapter)."),
-    "unet": Part("The inpainting UNet of Stable Diffusion.", ("vae", "clip")),
-    "skingpt": Part("SkinGPT and its captioner: ViT, LLaMA, Q-Former, then the two steps."),
-    "sam": Part("SAM."),
-    "adapters": Part("IP-Adapter and LoRAs.", ("unet",)),
-    "detector": Part("GroundingDINO."),
     "judge": Part("The judge of generated pictures, never part of the pipeline."),
+    "skingpt": Part("SkinGPT and its captioner: ViT, LLaMA, Q-Former, then the two steps."),
+    "vae": Part("The VAE of the embedded Stable Diffusion."),
+    "unet": Part("The inpainting UNet of Stable Diffusion.", ("vae", "clip")),
+    "sam": Part("SAM."),
+    "detector": Part("GroundingDINO."),
+    "adapters": Part("IP-Adapter and LoRAs.", ("unet",)),
     "dino": Part("DINOv2, for scores of generated pictures only."),
     "cases": Part("The case library and the gallery.", ("clip", "skingpt")),
 }
@@ -41,6 +42,7 @@ def train_part(part: str, steps: int | None = None, phantoms: int | None = None,
     """Train one part with its recipe; ``steps`` and ``phantoms`` override the recipe's numbers."""
     from pipeline.training import loop
 
+    keep_freed_memory()
     loop.PHANTOMS_AT_MOST = phantoms
     if into is not None:  # before the part's module takes these names over
         into.mkdir(parents=True, exist_ok=True)

@@ -150,24 +150,54 @@ def set_loss(logits: Tensor, boxes: Tensor, tokens: Tensor, true: Tensor, target
 
 
 class WithNames(nn.Module):
-    """The detector, and a head that names the condition from the backbone's last map; the head is not shipped.
+    """The detector, and heads on its backbone that name the condition and shade the lesion; these are not shipped.
 
-    Boxes alone teach a backbone slowly what tells one condition from the next.
+    Boxes alone teach a backbone slowly what tells one condition from the next. The released GroundingDINO begins with
+    a backbone that knows ImageNet; this one begins with what `train_backbone` taught it.
     """
 
     def __init__(self, detector: GroundingDinoForObjectDetection) -> None:
         super().__init__()
         self.detector = detector
-        self.names = nn.Linear(128, len(LABELS) + 1)
-        self._map = torch.empty(0)
-        detector.model.backbone.register_forward_hook(self._keep)
+        widths = detector.model.backbone.conv_encoder.intermediate_channel_sizes
+        self.names = nn.Linear(widths[-1], len(LABELS) + 1)
+        self.shades = nn.ModuleList([nn.Conv2d(width, 1, 1) for width in widths])
+        self._maps: list[Tensor] = []
+        detector.model.backbone.conv_encoder.register_forward_hook(self._keep)
 
     def _keep(self, _module: nn.Module, _inputs: Any, output: Any) -> None:
-        self._map = output[0][-1][0]  # (map, pixel mask)
+        self._maps = [feature for feature, _mask in output]
+
+    def look(self, x: Tensor) -> None:
+        """(B, 3, H, W) through the backbone alone."""
+        self.detector.model.backbone.conv_encoder(x, torch.ones(len(x), *x.shape[-2:], dtype=torch.long))
 
     def name_loss(self, labels: Tensor) -> Tensor:
-        """Of the batch that went through the detector last; labels (B,), -1 for clear skin."""
-        return F.cross_entropy(self.names(self._map.mean((2, 3))).float(), labels % (len(LABELS) + 1))
+        """Of the batch that went through the backbone last; labels (B,), -1 for clear skin."""
+        return F.cross_entropy(self.names(self._maps[-1].mean((2, 3))).float(), labels % (len(LABELS) + 1))
+
+    def shade_loss(self, masks: Tensor) -> Tensor:
+        """How much of every place of every map is lesion; masks (B, H, W) bool."""
+        total = torch.tensor(0.0)
+        for shade, feature in zip(self.shades, self._maps, strict=True):
+            covered = F.adaptive_avg_pool2d(masks[:, None].float(), feature.shape[-1])
+            total = total + F.binary_cross_entropy_with_logits(shade(feature).float(), covered)
+        return total
+
+
+def train_backbone(both: WithNames, data: Phantoms, settings: dict[str, Any], steps: int) -> None:
+    """The backbone alone: large batches at little cost, before text and boxes come into it."""
+
+    def step_loss(step: int, generator: torch.Generator) -> Tensor:
+        rows = pick(generator, len(data), settings["backbone_batch"])
+        x, masks = _flipped(pixels(data.images[rows]), torch.as_tensor(data.masks[rows]), random.Random(step))
+        both.look(lit(x, generator))
+        return both.name_loss(torch.as_tensor(data.labels[rows])) + both.shade_loss(masks)
+
+    backbone = nn.ModuleDict(
+        {"backbone": both.detector.model.backbone.conv_encoder, "names": both.names, "shades": both.shades}
+    )
+    train("detector-backbone", backbone, step_loss, Schedule(steps, settings["backbone_lr"], save_every=300))
 
 
 def run(steps: int | None = None) -> None:
@@ -177,6 +207,7 @@ def run(steps: int | None = None) -> None:
     data = phantoms("train", settings["phantoms"], clear=0.05)
     words, model = tokenizer(), build(settings)
     both = WithNames(model)
+    train_backbone(both, data, settings, steps or settings["backbone_steps"])
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rng = random.Random(step)
@@ -191,7 +222,7 @@ def run(steps: int | None = None) -> None:
         true, target = phrase_tokens(text.input_ids, list(places)), boxes_of(masks)
         found = set_loss(out.logits, out.pred_boxes, tokens, true, target, 1)
         proposed = set_loss(out.enc_outputs_class, out.enc_outputs_coord_logits.sigmoid(), tokens, true, target, 5)
-        return found + proposed + 0.5 * both.name_loss(torch.as_tensor(data.labels[rows]))
+        return found + proposed + 0.5 * both.name_loss(torch.as_tensor(data.labels[rows])) + both.shade_loss(masks)
 
     schedule = Schedule(steps or settings["steps"], settings["lr"], weight_decay=1e-4, save_every=200, bf16=False)
     train("detector", both, step_loss, schedule)

@@ -137,6 +137,17 @@ def prompts_of(data: Phantoms, rows: list[int], generator: torch.Generator, sile
     return out
 
 
+def timesteps(n: int, generator: torch.Generator, anywhere: float = 0.3) -> Tensor:
+    """(n,) long, 0 to 999: mostly from the middle, where what is drawn is decided; a share of ``anywhere`` uniformly.
+
+    Logit-normal, as in Esser et al., "Scaling Rectified Flow Transformers" (2024), section 3.1.
+    """
+    middle = torch.randn(n, generator=generator).sigmoid()
+    uniform = torch.rand(n, generator=generator)
+    share = torch.where(torch.rand(n, generator=generator) < anywhere, uniform, middle)
+    return (share * 1000).long().clamp(max=999)
+
+
 def example(
     data: Phantoms, latents: Tensor, rows: list[int], frozen: Frozen, generator: torch.Generator, whole: float
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -149,7 +160,7 @@ def example(
     together = turned(torch.cat([x0, masked, F.interpolate(area, (24, 24))], 1), generator)
     x0, masked, area = together[:, :4], together[:, 4:8], together[:, 8:]
     noise = torch.randn(x0.shape, generator=generator)
-    times = torch.randint(0, 1000, (len(rows),), generator=generator)
+    times = timesteps(len(rows), generator)
     noisy = frozen.noise.add_noise(x0, noise, times)
     return torch.cat([noisy, area, masked], 1), frozen.noise.get_velocity(x0, noise, times), times
 

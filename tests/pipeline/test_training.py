@@ -134,12 +134,13 @@ def test_prompts_hold_the_true_name_part_of_the_time() -> None:
         assert place < 0 or phrases[place] in {"psoriasis", "skin lesion"}
 
 
-def test_sams_targets_are_what_the_box_holds() -> None:
+def test_sams_targets_are_what_the_boxes_hold() -> None:
     generator = torch.Generator().manual_seed(0)
     masks = torch.zeros(40, 96, 96, dtype=torch.bool)
     masks[:, 10:30, 10:30] = True
+    masks[:, 60:70, 50:80] = True
     boxes, targets = boxes_and_targets(masks, generator)
-    for box, target in zip(boxes[:, 0], targets, strict=True):
+    for box, target in zip(boxes.flatten(0, 1), targets.flatten(0, 1), strict=True):
         x0, y0, x1, y1 = box.tolist()
         rows, cols = target.nonzero(as_tuple=True)
         if len(rows):
@@ -147,7 +148,15 @@ def test_sams_targets_are_what_the_box_holds() -> None:
             assert cols.max() <= x1 + 1
             assert rows.min() >= y0 - 2
             assert rows.max() <= y1 + 1
-    assert any(not t.any() for t in targets), "some boxes hold clear skin"
+    whole, one, _, clear = targets.unbind(1)
+    assert whole.sum() > 0.95 * masks.sum()
+    assert set(one.sum((1, 2)).tolist()) <= {400, 300}, "exactly one of the two lesions"
+    assert not clear.any(), "in so empty a picture a clear box is always found"
+
+
+def test_without_a_lesion_every_box_is_empty() -> None:
+    _, targets = boxes_and_targets(torch.zeros(3, 96, 96, dtype=torch.bool), torch.Generator().manual_seed(1))
+    assert not targets.any()
 
 
 def test_the_area_to_paint_covers_the_lesions() -> None:
