@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.memory import keep_freed_memory
+from pipeline.training.memory import keep_freed_memory
 from pipeline.training.together import Part, PartFailed, run_together, this_python
 
 WORK = Path(".cache/training")
