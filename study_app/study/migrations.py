@@ -153,7 +153,75 @@ EXCHANGED_PHOTOS = (
 # The language of the wording that an answer was given to. NULL: stored before there were several.
 ANSWER_LANGUAGE = ("ALTER TABLE answer ADD COLUMN language TEXT",)
 
-MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE)
+# How a study is run: who may come in and as whom they came (`admission.py`), which tab goes on (`tabs.py`), and
+# sessions of kind ``reconstruction``, which stand alone in their database. A CHECK cannot be altered, so the
+# participants move to a new table, with everything else as it was.
+RUNNING = (
+    """CREATE TABLE participant_4 (
+        participant TEXT PRIMARY KEY CHECK (participant GLOB 'P[0-9][0-9][0-9][0-9]*'),
+        token_hash TEXT NOT NULL UNIQUE CHECK (length(token_hash) = 64),
+        definition_hash TEXT NOT NULL REFERENCES definition,
+        run_kind TEXT NOT NULL CHECK (run_kind IN ('pilot', 'live', 'reconstruction')),
+        status TEXT NOT NULL DEFAULT 'active'
+            CHECK (status IN ('active', 'completed', 'screened_out', 'excluded', 'withdrawn')),
+        exclusion_reason TEXT,
+        sequence TEXT,
+        arrived_at TEXT NOT NULL,
+        last_seen TEXT NOT NULL,
+        consented_at TEXT,
+        allocated_at TEXT,
+        completed_at TEXT,
+        withdrawn_at TEXT,
+        CHECK ((sequence IS NULL) = (allocated_at IS NULL)),
+        CHECK (sequence IS NULL OR consented_at IS NOT NULL),
+        CHECK (status <> 'completed' OR (completed_at IS NOT NULL AND sequence IS NOT NULL)),
+        CHECK (status NOT IN ('excluded', 'screened_out') OR exclusion_reason IS NOT NULL),
+        CHECK ((status = 'withdrawn') = (withdrawn_at IS NOT NULL))) STRICT""",
+    """INSERT INTO participant_4
+        SELECT participant, token_hash, definition_hash,
+               iif(EXISTS (SELECT 1 FROM meta WHERE key = 'reconstruction'), 'reconstruction', run_kind),
+               status, exclusion_reason, sequence, arrived_at, last_seen, consented_at, allocated_at, completed_at,
+               withdrawn_at
+        FROM participant ORDER BY rowid""",
+    "DROP TABLE participant",
+    "ALTER TABLE participant_4 RENAME TO participant",
+    *(statement for statement in FIRST if statement.startswith("CREATE TRIGGER") and " ON participant" in statement),
+    """CREATE TRIGGER reconstructions_stay_apart BEFORE INSERT ON participant
+        WHEN (NEW.run_kind = 'reconstruction') <> EXISTS (SELECT 1 FROM meta WHERE key = 'reconstruction')
+        BEGIN SELECT RAISE(ABORT, 'a reconstruction has a database of its own'); END""",
+    "CREATE INDEX job_exposure ON job (participant, period)",
+    # Further links to the same session: for who comes back through an invitation or a recruiting site.
+    """CREATE TABLE link (
+        token_hash TEXT PRIMARY KEY CHECK (length(token_hash) = 64),
+        participant TEXT NOT NULL REFERENCES participant,
+        made_at TEXT NOT NULL) STRICT""",
+    "CREATE TABLE secret (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+    "INSERT INTO secret VALUES ('entry_key', lower(hex(randomblob(32))))",
+    """CREATE TABLE invitation (
+        study TEXT NOT NULL,
+        person_hash TEXT NOT NULL CHECK (length(person_hash) = 64),
+        made_at TEXT NOT NULL,
+        PRIMARY KEY (study, person_hash)) STRICT, WITHOUT ROWID""",
+    # One person, one session: kept after a withdrawal, so that nobody who left starts again.
+    """CREATE TABLE admission (
+        study TEXT NOT NULL,
+        run_kind TEXT NOT NULL,
+        person_hash TEXT NOT NULL CHECK (length(person_hash) = 64),
+        participant TEXT NOT NULL UNIQUE REFERENCES participant,
+        PRIMARY KEY (study, run_kind, person_hash)) STRICT, WITHOUT ROWID""",
+    # What the study file says is kept of a recruiting site's parameters; erased by withdrawal, in no tidy table.
+    """CREATE TABLE panel_id (
+        participant TEXT NOT NULL REFERENCES participant,
+        parameter TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (participant, parameter)) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE active_tab (
+        participant TEXT PRIMARY KEY REFERENCES participant,
+        tab TEXT NOT NULL,
+        taken_at TEXT NOT NULL) STRICT, WITHOUT ROWID""",
+)
+
+MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE, RUNNING)
 """The n-th (from 1) leads from version n - 1 to n. A published migration is never edited."""
 
 
@@ -169,10 +237,8 @@ def open_database(database: Database, migrations: Sequence[Sequence[str]] = MIGR
         if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
             raise CannotOpen(f"{path} or its folder is read-only. {_advice(path)}")
         version = _checked_version(conn, path, len(migrations))
-        if 0 < version < len(migrations):
-            database.backup(_backup_name(path, version))
         if version < len(migrations):
-            _migrate(conn, migrations)
+            _migrate(conn, database, migrations)
     except (sqlite3.DatabaseError, NotSaved) as error:
         raise CannotOpen(f"{path} cannot be used: {error}. {_advice(path)}") from error
     finally:
@@ -184,16 +250,24 @@ def _advice(path: Path) -> str:
 
 
 def _checked_version(conn: sqlite3.Connection, path: Path, newest: int) -> int:
-    version = int(conn.execute("PRAGMA user_version").fetchone()[0])
-    ours = conn.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
-    if not ours and (version or sqlite_utils.Database(conn).table_names()):
+    """All asked of one moment: between two questions another process may create the database."""
+    conn.execute("BEGIN")
+    try:
+        version = int(conn.execute("PRAGMA user_version").fetchone()[0])
+        ours = conn.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+        empty = not version and not sqlite_utils.Database(conn).table_names()
+        known = ours and version <= newest
+        found = conn.execute("PRAGMA quick_check(1)").fetchone()[0] if known else "ok"
+    finally:
+        if conn.in_transaction:
+            conn.execute("ROLLBACK")
+    if not ours and not empty:
         raise CannotOpen(f"{path} is a database of another program. Choose another file with --db.")
     if version > newest:
         raise CannotOpen(
             f"{path} has schema {version}, this version knows {newest}. Use the study app "
             "that wrote it, or a newer one."
         )
-    found = conn.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise CannotOpen(f"{path} is damaged ({found}). Restore a backup; it was not changed.")
     return version
@@ -206,24 +280,36 @@ def _backup_name(path: Path, version: int) -> Path:
     return next(name for name in names if not name.exists())
 
 
-def _migrate(conn: sqlite3.Connection, migrations: Sequence[Sequence[str]]) -> None:
+def _migrate(conn: sqlite3.Connection, database: Database, migrations: Sequence[Sequence[str]]) -> None:
     """All steps in one transaction: after a kill in between, the file is as it was before."""
+    # A table that others refer to may be made anew: SQLite's own procedure, sqlite.org/lang_altertable.html#otheralter
+    conn.execute("PRAGMA foreign_keys = OFF")
+    conn.execute("PRAGMA legacy_alter_table = ON")
     conn.execute("BEGIN IMMEDIATE")
     try:
         # Asked again: another process may have migrated while this one waited.
         version = int(conn.execute("PRAGMA user_version").fetchone()[0])
+        if 0 < version < len(migrations):
+            database.backup(_backup_name(database.path, version))
         if version < len(migrations):
-            for view in sqlite_utils.Database(conn).view_names():
-                conn.execute(f'DROP VIEW "{view}"')
-            for statements in migrations[version:]:
-                for statement in statements:
-                    conn.execute(statement)
-            for name, select in VIEWS.items():
-                conn.execute(f"CREATE VIEW {name} AS {select}")
-            conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            conn.execute(f"PRAGMA user_version = {len(migrations)}")
+            _carry_out(conn, migrations, version)
         conn.execute("COMMIT")
     except BaseException:
         if conn.in_transaction:
             conn.execute("ROLLBACK")
         raise
+
+
+def _carry_out(conn: sqlite3.Connection, migrations: Sequence[Sequence[str]], version: int) -> None:
+    """The steps after ``version``, inside the transaction."""
+    for view in sqlite_utils.Database(conn).view_names():
+        conn.execute(f'DROP VIEW "{view}"')
+    for statements in migrations[version:]:
+        for statement in statements:
+            conn.execute(statement)
+    for name, select in VIEWS.items():
+        conn.execute(f"CREATE VIEW {name} AS {select}")
+    if conn.execute("PRAGMA foreign_key_check").fetchone() is not None:
+        raise sqlite3.IntegrityError("rows refer to others that are not there")
+    conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    conn.execute(f"PRAGMA user_version = {len(migrations)}")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlite_utils
 
 from study_app.study.database import Database
 from study_app.study.definition import Study
@@ -16,6 +19,7 @@ from tests.study_app.people import arrive, png, walk_to
 
 SCHEMA_1 = Path(__file__).parent / "databases" / "schema_1.sql"
 SCHEMA_2 = SCHEMA_1.with_name("schema_2.sql")
+SCHEMA_3 = SCHEMA_1.with_name("schema_3.sql")
 
 NEXT = (*MIGRATIONS, ("ALTER TABLE participant ADD COLUMN language TEXT", "CREATE TABLE site (name TEXT)"))
 BROKEN = (*MIGRATIONS, ("CREATE TABLE site (name TEXT)", "INSERT INTO nowhere VALUES (1)"))
@@ -189,8 +193,6 @@ def test_a_folder_or_a_missing_right_is_told_plainly(tmp_path: Path) -> None:
 
 
 def test_two_who_open_a_new_database_at_once_make_one(db: Path) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(8) as pool:
         stores = list(pool.map(lambda _: Store.open(db), range(8)))
     assert len({store.meta("database_id") for store in stores}) == 1
@@ -213,4 +215,94 @@ def test_a_database_of_schema_2_keeps_its_ratings_and_its_definition(db: Path, s
         answers = read.execute("SELECT count(*), count(language), count(DISTINCT kind) FROM answers").fetchone()
     assert after == before
     assert tuple(answers) == (25, 0, 2)
+    store.close()
+
+
+def test_who_opens_while_another_creates_does_not_take_the_file_for_a_strangers(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the questions whether the file is ours and whether it has tables, another process makes them."""
+    real = sqlite_utils.Database.table_names
+    others: list[threading.Thread] = []
+
+    def interrupted(self: sqlite_utils.Database) -> list[str]:
+        if not others:
+            others.append(threading.Thread(target=lambda: Store.open(db).close()))
+            others[0].start()
+            others[0].join(0.3)
+        return real(self)
+
+    monkeypatch.setattr(sqlite_utils.Database, "table_names", interrupted)
+    store = Store.open(db)
+    others[0].join()
+    assert store.meta("database_id")
+    store.close()
+
+
+@pytest.fixture
+def schema_3(db: Path) -> Path:
+    """A database as the app with schema 3 left it."""
+    conn = sqlite3.connect(db)
+    conn.executescript(SCHEMA_3.read_text())
+    conn.close()
+    return db
+
+
+def test_a_database_of_schema_3_keeps_every_participant_and_every_guard(schema_3: Path, study: Study) -> None:
+    before = counts(schema_3)
+    conn = sqlite3.connect(schema_3)
+    people = conn.execute("SELECT * FROM participant").fetchall()
+    guards = {row[0] for row in conn.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+    conn.close()
+    assert len(people) == 4
+    store = Store.open(schema_3)
+    after = counts(schema_3)
+    assert after.items() >= before.items()
+    with store.database.read() as read:
+        assert [tuple(row) for row in read.execute("SELECT * FROM participant")] == people
+        kept = {row[0] for row in read.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")}
+        assert read.execute("PRAGMA foreign_keys").fetchone()[0] == 1
+    assert kept == guards | {"reconstructions_stay_apart"}
+    for statement in (
+        "UPDATE participant SET status = 'active', withdrawn_at = NULL WHERE status = 'withdrawn'",
+        "UPDATE participant SET sequence = 'x>y' WHERE sequence IS NOT NULL",
+        "DELETE FROM participant",
+        "DELETE FROM answer",
+        "INSERT INTO answer (participant, item, value, answered_at) VALUES ('P0404', 'trust', 1, 'now')",
+        "UPDATE participant SET run_kind = 'rehearsal'",
+    ):
+        with pytest.raises(sqlite3.IntegrityError), store.database.write() as conn:
+            conn.execute(statement)
+    walk_to(store, MediaStore(schema_3.parent / "media", store), "P0002", "finished", colour=1)
+    assert arrive(store, study) == "P0005"
+    store.close()
+    Store.open(schema_3).close()
+    assert [path.name for path in sorted(schema_3.parent.glob("*.db"))] == ["study.before-v4.db", "study.db"]
+
+
+def test_two_who_bring_an_older_database_up_to_date_at_once_make_one_backup(schema_3: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for store in pool.map(lambda _: Store.open(schema_3), range(4)):
+            store.close()
+    assert [path.name for path in sorted(schema_3.parent.glob("*.db"))] == ["study.before-v4.db", "study.db"]
+
+
+def test_an_older_reconstruction_gets_its_own_run_kind(schema_3: Path) -> None:
+    conn = sqlite3.connect(schema_3)
+    conn.execute("INSERT INTO meta VALUES ('reconstruction', '0')")
+    conn.commit()
+    conn.close()
+    Store.open(schema_3).close()
+    conn = sqlite3.connect(schema_3)
+    assert conn.execute("SELECT DISTINCT run_kind FROM participants").fetchall() == [("reconstruction",)]
+    conn.close()
+
+
+def test_the_database_keeps_reconstructions_and_people_apart(schema_3: Path) -> None:
+    store = Store.open(schema_3)
+    with pytest.raises(sqlite3.IntegrityError, match="database of its own"), store.database.write() as conn:
+        conn.execute(
+            "INSERT INTO participant (participant, token_hash, definition_hash, run_kind, arrived_at, last_seen) "
+            "SELECT 'P0009', lower(hex(randomblob(32))), hash, 'reconstruction', 'now', 'now' FROM definition"
+        )
     store.close()
