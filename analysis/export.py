@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 
 import pandas as pd
@@ -25,8 +26,28 @@ LATEX = {
     "−": r"$-$",
     "–": "--",
     "χ²": r"$\chi^2$",
+    "η²": r"$\eta^2$",
     "W⁺": r"$W^+$",
+    "ε": r"$\epsilon$",
+    "α": r"$\alpha$",
+    "ω": r"$\omega$",
+    "×": r"$\times$",
+    "₀": r"$_0$",
+    "p_exact": r"$p_{\mathrm{exact}}$",
+    "p_asymptotic": r"$p_{\mathrm{asymptotic}}$",
+    "p_Holm": r"$p_{\mathrm{Holm}}$",
+    "r_rb": r"$r_{\mathrm{rb}}$",
+    "M_diff": r"$M_{\mathrm{diff}}$",
+    "d_z": "$d_z$",
+    "η²_G": r"$\eta^2_G$",
+    "ε_GG": r"$\epsilon_{GG}$",
+    "n_1": "$n_1$",
+    "n_2": "$n_2$",
+    "\r": " ",
+    "\n": " ",
+    "\t": " ",
 }
+TO_ESCAPE = re.compile("|".join(re.escape(key) for key in sorted(LATEX, key=len, reverse=True)))
 
 
 @dataclass(frozen=True)
@@ -96,13 +117,7 @@ def safe_for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
 
 def escape_latex(text: str) -> str:
     """Escape in one pass, so that no replacement is escaped again."""
-    out, index = [], 0
-    while index < len(text):
-        width = 2 if text[index : index + 2] in LATEX else 1
-        piece = text[index : index + width]
-        out.append(LATEX.get(piece, " " if piece in "\r\n\t" else piece))
-        index += width
-    return "".join(out)
+    return TO_ESCAPE.sub(lambda found: LATEX[found.group()], text)
 
 
 def _latex_row(cells: list[str]) -> str:

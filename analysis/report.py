@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from analysis import figures, tables
+from analysis import apa, figures, tables
 from analysis.between_table import between_tests
 from analysis.bootstrap import SEED
 from analysis.compare import Comparison, compare_items
 from analysis.errors import InputError
 from analysis.export import Table
-from analysis.facts import as_json
+from analysis.facts import Facts, as_json
 from analysis.figures import Format, Theme
 from analysis.load import load
 from analysis.model import StudyData
@@ -50,11 +51,25 @@ class Summary:
     def simulated(self) -> bool:
         return self.data.simulated
 
+    @cached_property
+    def facts(self) -> Facts:
+        """results.json before it is written: every number, computed when it is first asked for."""
+        return results(self.data, self.comparisons, self.seed)
+
+    @cached_property
+    def said(self) -> tuple[apa.Said, ...]:
+        """Every test as a string ready to paste."""
+        return apa.sentences(self.facts, {item.key: item.name for item in self.data.items})
+
+    @property
+    def apa(self) -> Table:
+        return apa.table(self.said)
+
     @property
     def tables(self) -> tuple[Table, ...]:
         """The tables that have rows, in the order of the report."""
-        all_four = (self.table3, self.ratings_by_condition, self.tests, self.table5)
-        return tuple(table for table in all_four if not table.frame.empty)
+        every = (self.table3, self.ratings_by_condition, self.tests, self.table5, self.apa)
+        return tuple(table for table in every if not table.frame.empty)
 
     @property
     def headline(self) -> str:
@@ -132,7 +147,8 @@ def files(summary: Summary, theme: Theme = "light") -> dict[str, bytes]:
         found["figure9.png"] = summary.figure9(theme, "png")
         found["figure9.svg"] = summary.figure9(theme, "svg")
     found["report.html"] = html(summary).encode()
-    found["results.json"] = as_json(results(summary.data, summary.comparisons, summary.seed))
+    found["apa.txt"] = apa.text_file(summary.said).encode()
+    found["results.json"] = as_json(summary.facts)
     return found
 
 
@@ -161,6 +177,7 @@ def html(summary: Summary) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["apa"] = apa.rich
     images = (
         {theme: _data_uri(summary.figure9(theme, "svg")) for theme in figures.PALETTES} if summary.has_figure else {}
     )

@@ -25,10 +25,10 @@ from analysis.__main__ import app
 from analysis.report import Summary, files, summarise, write
 from tests.analysis.builder import CONDITIONS, ONCE, REPEATED, Book, answered
 
-TABLES = ("table3", "table5", "ratings_by_condition", "tests")
+TABLES = ("table3", "table5", "ratings_by_condition", "tests", "apa")
 FILES = {
     *(f"{table}.{ending}" for table in TABLES for ending in ("csv", "md", "tex")),
-    *("figure9.png", "figure9.svg", "report.html", "results.json"),
+    *("figure9.png", "figure9.svg", "report.html", "results.json", "apa.txt"),
 }
 
 
@@ -167,7 +167,7 @@ def test_html_is_one_file_that_says_what_was_computed(database: Path, report: Pa
     assert page.addresses
     assert all(address.startswith("data:image/svg+xml;base64,") for address in page.addresses)
     assert page.tags["script"] == 0
-    assert (page.tags["h1"], page.tags["table"], page.tags["caption"]) == (1, 4, 4)
+    assert (page.tags["h1"], page.tags["table"], page.tags["caption"]) == (1, 5, 5)
     mean = statistics.mean(from_sql(database, "trust", "generated"))
     assert f"SkinGEN {mean + 1e-9:.2f}" in page.alts[0]
     for said in ("40 completed participants", "d1d1d1", "scipy", "sample standard deviation", 'lang="en"'):
@@ -226,7 +226,7 @@ def test_one_participant_and_no_repeated_items(tmp_path: Path) -> None:
     book.ratings = [row for row in book.ratings if row["condition"] is None]
     book.items = [row for row in book.items if not row["repeated"]]
     once = files(summarise(book.write(tmp_path / "once.db")))
-    assert set(once) == {name for name in FILES if name.startswith(("table", "report", "results"))}
+    assert set(once) == {name for name in FILES if name.startswith(("table", "report", "results", "apa.txt"))}
 
 
 def test_unknown_demographics_are_not_counted_as_nobody(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_command_prints_table5_and_the_tests(database: Path, tmp_path: Path) -> 
     code, output = command(database, "--out", tmp_path / "out")
     assert code == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
-    for printed in (ONCE["correct"], "SkinGPT (text) vs SkinGEN", "χ²(2) =", "16 files"):
+    for printed in (ONCE["correct"], "SkinGPT (text) vs SkinGEN", "χ²(2) =", "20 files"):
         assert printed in output
 
 
