@@ -23,6 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 @dataclass(frozen=True)
 class Services:
     study: Study
+    folder: Path
+    """Where the study file is: the files of assigned cases are named from there."""
     run_kind: RunKind
     database: Path
     store: Store
@@ -39,7 +41,8 @@ def services() -> Services:
     Environment: see `study_app.serving`, which sets it. Raises DefinitionError or CannotOpen, which
     `python -m study_app serve` has ruled out before it starts the app.
     """
-    study = load_study(os.environ.get("SKINGEN_STUDY", str(ROOT / "questionnaires" / "skingen.yaml")))
+    file = Path(os.environ.get("SKINGEN_STUDY", str(ROOT / "questionnaires" / "skingen.yaml")))
+    study = load_study(file)
     database = Path(os.environ.get("SKINGEN_DB", str(ROOT / "data" / "study.db")))
     store = Store.open(database)
     store.register(study)
@@ -48,4 +51,4 @@ def services() -> Services:
     runner = JobRunner(store, media, client)
     runner.resume()
     kind = cast(RunKind, os.environ.get("SKINGEN_RUN_KIND", "pilot"))
-    return Services(study, kind, database, store, media, client, KnownModels(client), runner)
+    return Services(study, file.parent, kind, database, store, media, client, KnownModels(client), runner)

@@ -55,6 +55,11 @@ def image_seed(study: Study, participant: str, period: int) -> int:
     return _seed(study, "image", participant, str(period)) % 2**31
 
 
+def case_seed(study: Study, run_kind: RunKind, participant: str) -> int:
+    """Seed for what the draw of a participant's assigned cases leaves open."""
+    return _seed(study, "cases", run_kind, participant)
+
+
 def _seed(study: Study, *parts: str) -> int:
     text = "|".join((study.id, str(study.seed), *parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from study_app.study.definition_cases import case_checks, missing_files
 from study_app.study.definition_checks import cross_checks
 from study_app.study.definition_errors import DefinitionError, Problem, in_words
 from study_app.study.definition_items import (
@@ -101,9 +102,18 @@ class Study:
         return tuple(item for item in self.items if not item.repeated)
 
     @property
-    def periods(self) -> int:
+    def conditions_met(self) -> int:
         """How many conditions each participant meets."""
         return 1 if self.design.kind == "between" else len(self.conditions)
+
+    @property
+    def periods(self) -> int:
+        """How many photos each participant meets: one in each condition, or several assigned cases."""
+        return self.conditions_met * self.photo.cases_per_condition
+
+    def place_of(self, period: int) -> int:
+        """Which of the participant's conditions ``period`` belongs to: 1 for the one met first."""
+        return (period - 1) // self.photo.cases_per_condition + 1
 
     def item(self, name: str) -> Item | None:
         """The item or question of this id; None when nothing is asked under it (the comments are no item)."""
@@ -118,7 +128,7 @@ class Study:
 
     def name_in_period(self, period: int) -> str:
         """What participants call the condition met in ``period`` (1, 2, ...): "Assistant 2"."""
-        return self.assistant_name.replace("{n}", str(period))
+        return self.assistant_name.replace("{n}", str(self.place_of(period)))
 
     def canonical(self) -> str:
         """JSON with sorted keys: the same for two files that say the same."""
@@ -188,7 +198,8 @@ def load_study(path: str | Path) -> Study:
         used = with_instruments(data, Path(path).parent / "instruments")
         data, origin = used.data, used.origin
         problems += used.problems
-        found += [*cross_checks(data), *outcome_checks(data)]
+        found += [*cross_checks(data), *outcome_checks(data), *case_checks(data)]
+        found += missing_files(data, Path(path).parent)
     study = None
     languages = _languages(data) if isinstance(data, dict) else ()
     try:

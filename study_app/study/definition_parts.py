@@ -8,10 +8,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.types import Condition as ExplainerName
+from study_app.study.definition_cases import AssignedCase
 from study_app.study.definition_items import KEY, STRICT, is_default
 from study_app.study.definition_text import Text
 
-PhotoSource = Literal["gallery", "upload"]
+PhotoSource = Literal["gallery", "upload", "assigned"]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -49,6 +50,19 @@ class PhotoRule:
     sources: tuple[PhotoSource, ...] = Field(min_length=1)
     ask_label: bool = True
     """Ask which condition the photo shows; the list of labels is the pipeline profile's."""
+    cases: tuple[AssignedCase, ...] = Field(default=(), exclude_if=is_default(()))
+    """With ``sources: [assigned]``: the photos that the app deals out, see `assigned.py`."""
+    cases_per_condition: int = Field(default=1, ge=1, exclude_if=is_default(1))
+    """How many of them a participant meets in each condition, one after the other, each with its own rating."""
+
+    @property
+    def assigned(self) -> bool:
+        """Participants are given photos instead of choosing them."""
+        return bool(self.cases)
+
+    def case(self, name: str) -> AssignedCase:
+        """Raises KeyError for an unknown id."""
+        return {case.id: case for case in self.cases}[name]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -36,7 +36,7 @@ def start(
         "INSERT INTO exposure (participant, period, condition, photo, known_label, started_at) "
         "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
         "photo = excluded.photo, known_label = excluded.known_label, started_at = excluded.started_at",
-        (participant, period, state.sequence[period - 1], photo, known_label, now),
+        (participant, period, flow.condition_of(study, state, period).key, photo, known_label, now),
     )
 
 

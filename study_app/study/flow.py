@@ -189,7 +189,7 @@ def _within(name: StepName, study: Study, state: ParticipantState) -> Step | Non
 def _period_step(study: Study, state: ParticipantState) -> Step | None:
     if not state.sequence:
         return Allocation()
-    for period in range(1, len(state.sequence) + 1):
+    for period in range(1, len(state.sequence) * study.photo.cases_per_condition + 1):
         exposure = state.exposures.get(period)
         if exposure is None or exposure.another_photo_wanted_at is not None:
             return Photo(period)
@@ -210,12 +210,18 @@ def progress(study: Study, state: ParticipantState, step: Step) -> tuple[int, in
     for name in study.steps:
         if name == "periods":
             for period in range(1, study.periods + 1):
-                pages += [Photo(period).key, Conversation(period).key, Rating(period).key]
+                pages += [step.key for step in period_pages(study, period)]
         else:
             pages.append(name)
-    if isinstance(step, Allocation):
-        return pages.index(Photo(1).key) + 1, len(pages)
+    if isinstance(step, Allocation) or (isinstance(step, Photo) and study.photo.assigned):
+        step = period_pages(study, step.period if isinstance(step, Photo) else 1)[0]
     return (pages.index(step.key) + 1 if step.key in pages else len(pages)), len(pages)
+
+
+def period_pages(study: Study, period: int) -> tuple[Step, ...]:
+    """The steps of one period that have a page, in order: an assigned photo is not chosen."""
+    choosing: tuple[Step, ...] = () if study.photo.assigned else (Photo(period),)
+    return (*choosing, Conversation(period), Rating(period))
 
 
 def asked(study: Study, step: Step) -> tuple[Item, ...]:
@@ -242,14 +248,15 @@ def missing(study: Study, state: ParticipantState, step: Step) -> tuple[str, ...
 
 def condition_of(study: Study, state: ParticipantState, period: int) -> Condition:
     """The condition met in ``period``. Never shown to a participant; raises IndexError before allocation."""
-    if not 1 <= period <= len(state.sequence):
+    if not 1 <= study.place_of(period) <= len(state.sequence):
         raise IndexError(f"{state.participant} has no period {period}")
-    return study.condition(state.sequence[period - 1])
+    return study.condition(state.sequence[study.place_of(period) - 1])
 
 
 def final_items_intro(study: Study, state: ParticipantState) -> str:
     """The text above the items asked once, with this participant's names of the assistants."""
     text = study.final_items_intro
-    for period, key in enumerate(state.sequence, start=1):
+    for place, key in enumerate(state.sequence):
+        period = place * study.photo.cases_per_condition + 1
         text = text.replace("{" + key + "}", study.name_in_period(period))
     return text

@@ -148,10 +148,10 @@ class _Person:
             case flow.Photo(period):
                 self.store.start_exposure(self.id, period, self._photo(), known_label=None)
             case flow.Conversation(period):
-                self._converse(now.state.sequence[period - 1], now.state.exposures[period].photo, period)
+                self._converse(now.state.exposures[period].condition, now.state.exposures[period].photo, period)
             case flow.Rating(period):
                 for item in self.study.repeated_items:
-                    self._rate(item, now.state.sequence[period - 1], period)
+                    self._rate(item, now.state.exposures[period].condition, period)
                 self.store.finish_step(self.id, now.step.key)
             case flow.FinalItems():
                 for item in self.study.final_items:

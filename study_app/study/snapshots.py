@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from types import MappingProxyType
 
@@ -46,7 +47,16 @@ def read_state(conn: sqlite3.Connection, participant: str) -> ParticipantState:
         answers=MappingProxyType({(a["item"], a["period"]): a["value"] for a in answers}),
         steps_done=frozenset(step["step"] for step in steps),
         exposures=MappingProxyType(_exposures(conn, participant)),
+        cases=assigned_cases(conn, participant),
     )
+
+
+def assigned_cases(conn: sqlite3.Connection, participant: str) -> tuple[str, ...]:
+    """The case of each period, as it was drawn with the sequence."""
+    row = conn.execute(
+        "SELECT data -> '$.cases' AS cases FROM event WHERE participant = ? AND kind = 'allocated'", (participant,)
+    ).fetchone()
+    return tuple(json.loads(row["cases"])) if row is not None and row["cases"] else ()
 
 
 def _exposures(conn: sqlite3.Connection, participant: str) -> dict[int, Exposure]:

@@ -121,3 +121,5 @@ class ParticipantState:
     """Keys of the steps the participant closed with "Next": see `flow.Step`."""
     exposures: Mapping[int, Exposure]
     """period (1, 2, ...) -> exposure, once a photo was chosen."""
+    cases: tuple[str, ...] = ()
+    """The assigned case of each period, drawn together with the sequence; empty where photos are chosen."""

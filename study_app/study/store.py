@@ -23,6 +23,7 @@ from typing import Any
 from study_app.study import exposures, flow, outcomes
 from study_app.study.allocation import choose_sequence
 from study_app.study.answers import check_answer
+from study_app.study.assigned_store import assign_cases
 from study_app.study.database import Clock, Database, utc_now
 from study_app.study.definition import Study
 from study_app.study.errors import CannotOpen, NotSaved, Refused, StoreError, UnknownParticipant
@@ -150,11 +151,14 @@ class Store:
             load = sequence_load(conn, study, state.run_kind, self.database.clock())
             counted = {sequence: done + active for sequence, (done, active) in load.items()}
             sequence = choose_sequence(study, state.run_kind, participant, counted)
+            now = self.database.clock()
+            cases = assign_cases(conn, study, state.run_kind, participant, sequence, now)
             conn.execute(
                 "UPDATE participant SET sequence = ?, allocated_at = ? WHERE participant = ?",
                 (">".join(sequence), self._seen(conn, participant), participant),
             )
-            self._log(conn, participant, "allocated", {"sequence": list(sequence)})
+            drawn = {"sequence": list(sequence)} | ({"cases": list(cases)} if cases else {})
+            self._log(conn, participant, "allocated", drawn)
         return sequence
 
     def save_answer(
