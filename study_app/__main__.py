@@ -20,6 +20,7 @@ from study_app.study.definition import DefinitionError, Study, load_study
 from study_app.study.errors import StoreError
 from study_app.study.export import ExportError, write_export
 from study_app.study.media import MediaStore, folder_of
+from study_app.study.panel import write_panel
 from study_app.study.simulate import Effect, parse_effect
 from study_app.study.simulate import simulate as run_simulation
 from study_app.study.store import Store
@@ -161,6 +162,45 @@ def status(
         )
         for sequence, (completed, active) in counts.per_sequence.items():
             typer.echo(f"  {sequence:<32} {completed} completed, {active} active")
+
+
+@cli.command()
+def invite(
+    study: Annotated[Path, typer.Argument(help="Study file (YAML) with entry: {kind: invitation}.")] = DEFAULT_STUDY,
+    n: Annotated[int, typer.Option("-n", help="How many.", min=1)] = 1,
+    db: DbOption = DEFAULT_DB,
+    url: Annotated[str, typer.Option(help="Address of the study, as participants open it.")] = "http://localhost:8501/",
+) -> None:
+    """Make invitations and print their links, one a line. Each lets one person in, once, and brings them back.
+
+    Codes are stored as hashes, so this is the only time they are seen: keep the list, without names beside it.
+    """
+    with plain_failures():
+        loaded = load_study(study)
+        store = Store.open(db)
+        try:
+            codes = store.door.invite(loaded, n)
+        finally:
+            store.close()
+    for code in codes:
+        typer.echo(f"{url.rstrip('/')}/?code={code}")
+
+
+@cli.command()
+def panel(
+    db: DbOption = DEFAULT_DB,
+    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("panel.csv"),
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="With participants' numbers: the file then tells whose answers are whose.")
+    ] = False,
+) -> None:
+    """Write the list for the recruiting site: ids, outcome and code of everybody, to pay them. No answers.
+
+    Only ids that the study file says to keep; who withdrew is not in it. No other export has these ids.
+    """
+    with plain_failures(), existing(db) as store:
+        rows = write_panel(store, out, numbers)
+    typer.echo(f"{out}: {rows} participants. Delete it when they are paid.")
 
 
 @cli.command()

@@ -43,6 +43,7 @@ from study_app.study.definition_parts import (
     PhotoRule,
     Score,
 )
+from study_app.study.definition_running import OPEN_ENTRY, Entry, ReturnUrls, running_checks
 from study_app.study.definition_text import LANGUAGE, LANGUAGES, Text, TextOrNothing, in_language
 from study_app.study.instruments import with_instruments
 from study_app.study.yaml_lines import read_yaml
@@ -90,6 +91,10 @@ class Study:
     comments: Comments | None = None
     debrief: Debrief
     completion_codes: CompletionCodes
+    return_urls: ReturnUrls | None = Field(default=None, exclude_if=is_default(None))
+    entry: Entry = Field(default=OPEN_ENTRY, exclude_if=is_default(OPEN_ENTRY))
+    resume_within_hours: float | None = Field(default=None, gt=0, exclude_if=is_default(None))
+    """How long after the arrival a link leads back into the study; then it says that it is over."""
 
     @property
     def repeated_items(self) -> tuple[Item, ...]:
@@ -198,7 +203,7 @@ def load_study(path: str | Path) -> Study:
         used = with_instruments(data, Path(path).parent / "instruments")
         data, origin = used.data, used.origin
         problems += used.problems
-        found += [*cross_checks(data), *outcome_checks(data), *case_checks(data)]
+        found += [*cross_checks(data), *outcome_checks(data), *running_checks(data), *case_checks(data)]
         found += missing_files(data, Path(path).parent)
     study = None
     languages = _languages(data) if isinstance(data, dict) else ()

@@ -90,6 +90,8 @@ _SAYINGS: dict[str, Callable[[str, str, dict[str, Any]], str]] = {
 
 
 def _pattern(pattern: str) -> str:
+    if "A-Za-z0-9_" in pattern:
+        return "use letters, digits, _, . and -, a letter first"
     if "a-z0-9_" in pattern:
         return "use lower-case letters, digits and _, a letter first"
     return "write languages as en, de, zh"

@@ -110,6 +110,8 @@ class CompletionCodes:
     """For who does not meet the rules of ``eligibility``."""
     failed_checks: str | None = Field(default=None, min_length=1, exclude_if=is_default(None))
     """For who finished and is excluded by the rule of ``exclusion``."""
+    over: str | None = Field(default=None, min_length=1, exclude_if=is_default(None))
+    """For who comes back after ``resume_within_hours``."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

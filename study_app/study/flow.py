@@ -104,6 +104,13 @@ class ScreenedOut:
 
 
 @dataclass(frozen=True)
+class Over:
+    """Begun longer ago than the study lets anybody go on (`visit.current`, which has a clock, finds it)."""
+
+    key: str = "over"
+
+
+@dataclass(frozen=True)
 class FailedChecks:
     """Finished, and excluded by the study's own rule about attention checks."""
 
@@ -137,6 +144,7 @@ Step = (
     | Finished
     | Declined
     | ScreenedOut
+    | Over
     | FailedChecks
     | Excluded
     | Withdrawn

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from study_app.study.definition import Study
 from study_app.study.definition_items import Likert, Single
 from study_app.study.definition_parts import Eligibility
-from study_app.study.state import ParticipantState, Value
+from study_app.study.definition_running import CODE, Outcome
+from study_app.study.state import ParticipantState, Status, Value
 
 Answers = Mapping[tuple[str, int | None], Value]
 DECLINED = "declined"
@@ -56,11 +59,50 @@ def excluded_by_rule(study: Study, answers: Answers) -> str | None:
     return FAILED_CHECKS if limit is not None and failed_checks(study, answers) >= limit else None
 
 
-def code_of(study: Study, state: ParticipantState) -> str | None:
-    """What the recruiter's site is to be told; None while the participation goes on, or a researcher ended it."""
-    codes, reason = study.completion_codes, state.exclusion_reason or ""
-    if state.status == "completed":
-        return codes.completed
-    if state.status == "screened_out":
-        return codes.screened_out if reason.startswith(NOT_ELIGIBLE) else codes.declined
-    return codes.failed_checks if state.status == "excluded" and reason == FAILED_CHECKS else None
+def is_over(study: Study, state: ParticipantState, now: datetime) -> bool:
+    """Whether the participation was begun longer ago than the study lets anybody go on."""
+    return state.status == "active" and has_run_out(study, state.arrived_at, now)
+
+
+def has_run_out(study: Study, arrived_at: str, now: datetime) -> bool:
+    """Whether ``arrived_at`` (ISO-8601) is longer ago than ``resume_within_hours``; never where the study sets none."""
+    if study.resume_within_hours is None:
+        return False
+    return now - datetime.fromisoformat(arrived_at) > timedelta(hours=study.resume_within_hours)
+
+
+def outcome_of(status: Status, reason: str | None, over: bool = False) -> Outcome | None:
+    """Which of the outcomes that a recruiting site is told; None while the participation goes on, or when a researcher
+    or a withdrawal ended it. ``reason`` is the stored one, ``over`` what `is_over` says."""
+    if status == "completed":
+        return "completed"
+    if status == "screened_out":
+        return "screened_out" if (reason or "").startswith(NOT_ELIGIBLE) else "declined"
+    if status == "excluded" and reason == FAILED_CHECKS:
+        return "failed_checks"
+    return "over" if over else None
+
+
+def code_of(study: Study, state: ParticipantState, over: bool = False) -> str | None:
+    """What the recruiter's site is to be told; None where there is nothing to tell."""
+    outcome = outcome_of(state.status, state.exclusion_reason, over)
+    return None if outcome is None else code_for(study, outcome)
+
+
+def code_for(study: Study, outcome: Outcome) -> str | None:
+    """The completion code of an outcome; None where the study has none."""
+    found: str | None = getattr(study.completion_codes, outcome)
+    return found
+
+
+def return_url(study: Study, outcome: Outcome, kept: Mapping[str, str]) -> str | None:
+    """The address that leads back to the recruiting site, filled in; ``kept`` are the participant's parameters. None
+    where the study has none, or a parameter it needs is not there (any more)."""
+    url = study.return_urls.of(outcome) if study.return_urls is not None else None
+    if url is None:
+        return None
+    values = {CODE: code_for(study, outcome) or "", **kept}
+    try:
+        return url.format_map({name: quote(value, safe="") for name, value in values.items()})
+    except KeyError:
+        return None

@@ -47,6 +47,7 @@ def read_state(conn: sqlite3.Connection, participant: str) -> ParticipantState:
         answers=MappingProxyType({(a["item"], a["period"]): a["value"] for a in answers}),
         steps_done=frozenset(step["step"] for step in steps),
         exposures=MappingProxyType(_exposures(conn, participant)),
+        arrived_at=row["arrived_at"],
         cases=assigned_cases(conn, participant),
     )
 

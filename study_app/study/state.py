@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-RunKind = Literal["pilot", "live"]
+RunKind = Literal["pilot", "live", "reconstruction"]
+"""``reconstruction``: sessions written from published figures, answered by nobody, in a database of their own."""
 Status = Literal["active", "completed", "screened_out", "excluded", "withdrawn"]
 """What is stored. The views add ``abandoned``: active without a sign of life for too long."""
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -121,5 +122,7 @@ class ParticipantState:
     """Keys of the steps the participant closed with "Next": see `flow.Step`."""
     exposures: Mapping[int, Exposure]
     """period (1, 2, ...) -> exposure, once a photo was chosen."""
+    arrived_at: str = ""
+    """ISO-8601 UTC."""
     cases: tuple[str, ...] = ()
     """The assigned case of each period, drawn together with the sequence; empty where photos are chosen."""

@@ -10,8 +10,6 @@ Opening raises `CannotOpen` (newer schema, corrupt, not ours, or read-only), wit
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from study_app.study import exposures, flow, outcomes
+from study_app.study.admission import Door, participant_of
 from study_app.study.allocation import choose_sequence
 from study_app.study.answers import check_answer
 from study_app.study.assigned_store import assign_cases
@@ -44,11 +43,12 @@ SIGN_OF_LIFE = timedelta(minutes=1)
 
 
 class Store:
-    """One open database. ``jobs`` is the log of questions to the pipeline, ``photos`` the exchange of a photo
+    """One open database. ``door`` lets people in, ``jobs`` is the log of questions to the pipeline, ``photos`` the exchange of a photo
     the assistant could not tell, ``researcher`` the login, ``pictures`` says whose they are."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.door = Door(database)
         self.jobs = JobLog(database)
         self.photos = PhotoExchange(database)
         self.researcher = ResearcherLogin(database)
@@ -86,25 +86,13 @@ class Store:
 
     def arrive(self, study: Study, run_kind: RunKind) -> str:
         """A new participant of a registered study; returns the token for their link (stored hashed)."""
-        token = secrets.token_urlsafe(16)
-        now = self.database.now()
-        with self.database.write() as conn:
-            number = conn.execute("SELECT count(*) + 1 FROM participant").fetchone()[0]
-            participant = f"P{number:04d}"  # rows are never deleted, so the count is the last number
-            conn.execute(
-                "INSERT INTO participant "
-                "(participant, token_hash, definition_hash, run_kind, arrived_at, last_seen) "
-                "VALUES (?, ?, ?, ?, ?, ?)",
-                (participant, _hashed(token), study.hash, run_kind, now, now),
-            )
-            self._log(conn, participant, "arrived")
-        return token
+        return self.door.arrive(study, run_kind)
 
     def participant_by_token(self, token: str) -> ParticipantState | None:
         """None for any token that is not somebody's."""
         with self.database.read() as conn:
-            row = conn.execute("SELECT participant FROM participant WHERE token_hash = ?", (_hashed(token),)).fetchone()
-            return None if row is None else read_state(conn, row["participant"])
+            participant = participant_of(conn, token)
+            return None if participant is None else read_state(conn, participant)
 
     def state(self, participant: str) -> ParticipantState:
         """Raises UnknownParticipant."""
@@ -320,11 +308,6 @@ class Store:
             "UPDATE participant SET status = ?, exclusion_reason = ?, last_seen = ? WHERE participant = ?",
             (status, reason, self.database.now(), participant),
         )
-
-
-def _hashed(token: str) -> str:
-    """A fast hash is enough: the token has 128 random bits, there is nothing to guess."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _study_of(conn: sqlite3.Connection, participant: str) -> Study:

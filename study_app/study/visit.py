@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from study_app.study.definition import Study
-from study_app.study.flow import Allocation, Completion, Step, next_step
+from study_app.study.flow import Allocation, Completion, Over, Step, next_step
+from study_app.study.outcomes import is_over
 from study_app.study.state import ParticipantState
 from study_app.study.store import Store
 
@@ -25,6 +26,8 @@ def current(store: Store, participant: str) -> Visit:
     state = store.state(participant)
     study = store.study(state.definition_hash)
     step = next_step(study, state)
+    if not isinstance(step, Completion) and is_over(study, state, store.database.clock()):
+        return Visit(study, state, Over())
     if isinstance(step, Allocation):
         store.allocate(participant)
     elif isinstance(step, Completion):

@@ -13,6 +13,8 @@ ERASED = (
     "DELETE FROM step_done WHERE participant = :p",
     "DELETE FROM event WHERE participant = :p",
     "DELETE FROM media_owner WHERE participant = :p",
+    "DELETE FROM panel_id WHERE participant = :p",
+    "DELETE FROM active_tab WHERE participant = :p",
 )
 """In this order because of the foreign keys."""
 
