@@ -11,7 +11,10 @@ import streamlit as st
 
 from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
+from study_app.researcher.session import the_researcher, with_role
 from study_app.services import Services, services
+from study_app.study.access.audit import Action
+from study_app.study.errors import Refused
 from study_app.study.export import Exported, ExportError, write_database, write_export
 
 LARGEST_PICTURES = 200_000_000
@@ -70,11 +73,19 @@ def _prepare(opened: Services, with_photos: bool) -> None:
     with st.spinner("Writing, and counting every row again"), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / name
         try:
-            written = write_export(opened.store, file, opened.media if with_photos else None)
-        except ExportError as error:
+            written = _written(opened, file, with_photos)
+        except (ExportError, Refused) as error:
             st.error(str(error))
             return
         st.session_state[READY] = _Ready(name, file.read_bytes(), written)
+
+
+def _written(opened: Services, file: Path, with_photos: bool) -> Exported:
+    """Raises ExportError, Refused, NotSaved."""
+    who = with_role("editor").name
+    what = "with photos" if with_photos else "without photos"
+    with opened.store.researcher.audit.around(who, Action.exported, "everything, as ZIP", what):
+        return write_export(opened.store, file, opened.media if with_photos else None)
 
 
 def _offer(ready: _Ready) -> None:
@@ -97,11 +108,12 @@ def _offer(ready: _Ready) -> None:
 
 
 def _database(opened: Services) -> None:
+    who = the_researcher().name
     st.subheader("The database", anchor=False)
     st.markdown("A consistent copy, also while people are answering. `python -m analysis report` reads it.")
     st.download_button(
         "Download database",
-        lambda: _copy(opened),
+        lambda: _copy(opened, who),
         f"{_name(opened)}.db",
         "application/vnd.sqlite3",
         icon=":material/download:",
@@ -110,8 +122,10 @@ def _database(opened: Services) -> None:
     )
 
 
-def _copy(opened: Services) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
+def _copy(opened: Services, who: str) -> bytes:
+    """Made at the click. Raises NotSaved: then the browser gets no file."""
+    audit = opened.store.researcher.audit
+    with audit.around(who, Action.exported, "the database"), tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "study.db"
         write_database(opened.store, copy)
         return copy.read_bytes()

@@ -10,7 +10,9 @@ from analysis.figures import Theme
 from analysis.report import Summary, html, summarise
 from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
+from study_app.researcher.session import the_researcher
 from study_app.services import services
+from study_app.study.access.audit import Action
 
 
 @guarded
@@ -41,15 +43,21 @@ def _show(summary: Summary) -> None:
         _table(summary.table5)
         _table(summary.table3)
     _table(summary.tests)
+    who = the_researcher().name
     st.download_button(
         "Report, one HTML file",
-        lambda: html(summary).encode(),
+        lambda: _report(summary, who),
         "report.html",
         "text/html",
         icon=":material/download:",
         on_click="ignore",
         key="report_html",
     )
+
+
+def _report(summary: Summary, who: str) -> bytes:
+    services().store.researcher.audit.add(who, Action.exported, "report, one HTML file", summary.headline)
+    return html(summary).encode()
 
 
 def _figure(summary: Summary) -> None:

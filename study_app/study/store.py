@@ -33,7 +33,7 @@ from study_app.study.job_log import JobLog
 from study_app.study.migrations import open_database
 from study_app.study.monitor import Counts, Trouble, read_counts, read_runs, read_troubles, sequence_load
 from study_app.study.pictures import PictureOwners
-from study_app.study.researcher import ResearcherLogin
+from study_app.study.researcher import Researchers
 from study_app.study.snapshots import participant_row, read_state
 from study_app.study.state import ParticipantState, RunKind, Value
 
@@ -44,14 +44,14 @@ SIGN_OF_LIFE = timedelta(minutes=1)
 
 class Store:
     """One open database. ``door`` lets people in, ``jobs`` is the log of questions to the pipeline, ``photos`` the exchange of a photo
-    the assistant could not tell, ``researcher`` the login, ``pictures`` says whose they are."""
+    the assistant could not tell, ``researcher`` the accounts, ``pictures`` says whose they are."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self.door = Door(database)
         self.jobs = JobLog(database)
         self.photos = PhotoExchange(database)
-        self.researcher = ResearcherLogin(database)
+        self.researcher = Researchers(database)
         self.pictures = PictureOwners(database)
 
     @classmethod
@@ -62,6 +62,7 @@ class Store:
         return cls(database)
 
     def close(self) -> None:
+        self.researcher.close()
         self.database.close()
 
     # Studies -----------------------------------------------------------------------------------------

@@ -167,6 +167,7 @@ def other_ends(camera: Camera, served: Served) -> None:
 def researcher(camera: Camera, served: Served) -> None:
     page = camera.page
     page.goto(f"{served.url}researcher")
+    page.get_by_label("Name", exact=True).fill("owner", timeout=walk.SLOW_MS)
     page.get_by_label("Password", exact=True).fill(PASSWORD, timeout=walk.SLOW_MS)
     camera.take("sign_in")
     page.get_by_role("button", name="Sign in").click()

@@ -92,6 +92,7 @@ def set_password(page: Page, code: str) -> None:
 
 
 def sign_in(page: Page, password: str) -> None:
+    page.get_by_label("Name", exact=True).fill("owner")
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in").click()
 

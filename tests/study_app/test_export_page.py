@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from study_app.researcher import exports
+from study_app.study.access.roles import Account
 from study_app.study.definition import Study
 from study_app.study.export import ExportError
 from study_app.study.media import MediaStore
@@ -28,6 +29,9 @@ def page(store: Store, media: MediaStore, study: Study, monkeypatch: pytest.Monk
     walk_to(store, media, arrive(store, study), "finished")
     monkeypatch.setattr(exports, "services", lambda: SimpleNamespace(store=store, media=media, study=study))
     monkeypatch.setattr(exports, "researcher_head", lambda title: None)
+    somebody = Account("anna", "editor", "active", "")
+    monkeypatch.setattr(exports, "the_researcher", lambda: somebody)
+    monkeypatch.setattr(exports, "with_role", lambda role: somebody)
     return AppTest.from_function(draw, default_timeout=60).run()
 
 
@@ -40,6 +44,9 @@ def test_a_zip_is_offered_after_it_was_prepared(page: AppTest) -> None:
     content = page.session_state[exports.READY].content
     assert content.startswith(b"PK")
     assert b".png" not in content
+    assert [(e.who, e.action, e.detail) for e in exports.services().store.researcher.audit.entries()] == [
+        ("anna", "exported", "without photos")
+    ]
 
 
 def test_photos_come_when_asked_for(page: AppTest) -> None:
@@ -67,7 +74,8 @@ def test_a_failure_is_told_and_no_older_zip_offered(page: AppTest, monkeypatch: 
 
 
 def test_the_database_is_a_copy_without_links(page: AppTest, store: Store, tmp_path: Path) -> None:
-    copied = exports._copy(exports.services())
+    copied = exports._copy(exports.services(), "anna")
+    assert [e.subject for e in store.researcher.audit.entries()] == ["the database"]
     with store.database.read() as conn:
         token = conn.execute("SELECT token_hash FROM participant").fetchone()[0]
     assert copied.startswith(b"SQLite format 3")

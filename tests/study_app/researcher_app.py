@@ -1,0 +1,68 @@
+"""The researcher's pages for tests: the whole app, without models behind its door."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from streamlit.testing.v1 import AppTest
+
+from study_app.researcher import accounts, audit, exports, monitor, results, session
+from study_app.services import services
+from study_app.study.access import accounts as stored_accounts
+from study_app.study.access import sessions
+from study_app.study.access.roles import Role
+
+APP = str(Path(__file__).resolve().parents[2] / "study_app" / "app.py")
+PASSWORD = "correct horse battery"
+PATIENCE_S = 120
+PAGES = {
+    "monitor": (monitor.page, "viewer"),
+    "results": (results.page, "viewer"),
+    "export": (exports.page, "editor"),
+    "accounts": (accounts.page, "owner"),
+    "audit": (audit.page, "owner"),
+}
+
+
+def draw(name: str) -> None:
+    """One page behind its door, as the app's navigation draws it."""
+    from study_app.researcher import login, session
+    from tests.study_app.researcher_app import PAGES
+
+    show, role = PAGES[name]
+    session.for_role(role, show, login.page)
+
+
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real argon2id, a millisecond each."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(stored_accounts, "HASHER", cheap)
+    monkeypatch.setattr(sessions, "HASHER", cheap)
+
+
+def account(name: str, role: Role) -> str:
+    """Make sure there is somebody of this name and role; a token of theirs."""
+    researcher = services().store.researcher
+    if not researcher.is_set():
+        researcher.set_password(PASSWORD, "anna")
+    if name != "anna":
+        researcher.accounts.accept(researcher.accounts.invite("anna", name, role), PASSWORD)
+    return researcher.sessions.open(name)
+
+
+def open_page(name: str, token: str = "", **parameters: str) -> AppTest:
+    """A page in a new tab that holds ``token``."""
+    page = AppTest.from_function(draw, args=(name,), default_timeout=PATIENCE_S)
+    page.session_state[session._TOKEN] = token
+    for key, value in parameters.items():
+        page.query_params[key] = value
+    return page.run()
+
+
+def words(page: AppTest) -> str:
+    """Everything the page says in titles, text, warnings and errors."""
+    kinds: list[Any] = [page.title, page.subheader, page.markdown, page.warning, page.error, page.info]
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
