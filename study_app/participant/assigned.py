@@ -8,25 +8,53 @@ from pathlib import Path
 import streamlit as st
 
 from pipeline.photo import clean_photo
+from study_app.participant.language import say
 from study_app.participant.layout import not_saved
 from study_app.services import Services
+from study_app.study import flow
+from study_app.study.definition_cases import AssignedCase
 from study_app.study.store import NotSaved, Refused
 from study_app.study.visit import Visit
 
 
 def begin(services: Services, visit: Visit, period: int) -> None:
-    """Keep the photo for the participant and start the exposure; the page of the next step is drawn at once."""
-    case = visit.study.photo.case(visit.state.cases[period - 1])
-    participant = visit.state.participant
+    """Keep the photo for the participant and start the exposure; the page of the next step is drawn at once.
+    Without an explainer nothing comes between the photo and the rating."""
+    participant, case = visit.state.participant, _case(visit, period)
+    condition = flow.condition_of(visit.study, visit.state, period)
     try:
         sha256 = services.media.keep(participant, picture(services.folder / case.file))
         services.store.start_exposure(participant, period, sha256, None)
+        if not condition.talks:
+            _tell_picture(services, visit, period, case)
+            services.store.finish_exposure(participant, period)
     except NotSaved:
         not_saved()
         return
     except Refused:
         pass  # another tab was faster
     st.rerun()
+
+
+def show_pictures(services: Services, visit: Visit, period: int) -> None:
+    """In a condition without an explainer, what is to be rated beside the reference; nothing else otherwise."""
+    condition = flow.condition_of(visit.study, visit.state, period)
+    if condition.talks:
+        return
+    case = _case(visit, period)
+    beside = case.pictures.get(condition.key)
+    left, right = st.columns(2, wrap=False, gap="xsmall") if beside else (st.container(), None)
+    reference = picture(services.folder / case.file)
+    words = say("case.reference") if beside else say("case.photo")
+    left.image(reference, caption=words, alt=words, width="stretch")
+    if beside and right is not None:
+        words = say("case.to_be_rated")
+        right.image(picture(services.folder / beside), caption=words, alt=words, width="stretch")
+
+
+def photo_name(visit: Visit) -> str:
+    """What the photo is called: an assigned one is not the participant's."""
+    return say("case.photo") if visit.study.photo.assigned else say("pictures.your_photo")
 
 
 def picture(file: Path) -> bytes:
@@ -37,3 +65,17 @@ def picture(file: Path) -> bytes:
 @lru_cache(maxsize=256)
 def _clean(file: Path, changed: int) -> bytes:
     return clean_photo(file.read_bytes()).png
+
+
+def _case(visit: Visit, period: int) -> AssignedCase:
+    return visit.study.photo.case(visit.state.cases[period - 1])
+
+
+def _tell_picture(services: Services, visit: Visit, period: int, case: AssignedCase) -> None:
+    """What was shown, by its content: a file may change after the study."""
+    beside = case.pictures.get(flow.condition_of(visit.study, visit.state, period).key)
+    if beside is None:
+        return
+    sha256 = services.media.keep(visit.state.participant, picture(services.folder / beside))
+    shown = {"period": period, "case": case.id, "picture": sha256}
+    services.store.log_event(visit.state.participant, "picture_shown", shown)

@@ -15,10 +15,18 @@ Sequence = tuple[str, ...]
 
 
 def sequences(study: Study) -> tuple[Sequence, ...]:
-    """Every sequence of the study's design, in a fixed order; between subjects one condition is a sequence."""
+    """Every sequence of the study's design, in a fixed order; between subjects one condition is a sequence, and in a
+    mixed design the sequences of each group stand after one another."""
     keys = tuple(condition.key for condition in study.conditions)
     if study.design.kind == "between":
         return tuple((key,) for key in keys)
+    if study.design.kind == "mixed":
+        return tuple(order for group in study.design.groups.values() for order in _orders(study, group))
+    return _orders(study, keys)
+
+
+def _orders(study: Study, keys: Sequence) -> tuple[Sequence, ...]:
+    """Orders of the conditions ``keys``, as the design asks for."""
     match study.design.sequences:
         case "latin_square":
             return tuple(keys[row:] + keys[:row] for row in range(len(keys)))

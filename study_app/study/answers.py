@@ -40,7 +40,10 @@ def check_answer(study: Study, state: ParticipantState, name: str, value: Value,
         raise Refused(f"{state.participant} is not taking part (any more).")
     item = study.item(name)
     if item is not None:
-        _check_period(state, item, period)
+        if study.reliance is not None and item in study.reliance.first:
+            _check_undecided(state, item, period)
+        else:
+            _check_period(state, item, period)
         if value == TAKEN_BACK and isinstance(value, str):
             if (name, period) not in state.answers:
                 raise Refused(f"'{name}' has no answer to take back.")
@@ -70,6 +73,13 @@ def chosen_options(value: Value | None) -> tuple[str, ...]:
     """The inverse of `several` and `ranked`; empty for no answer and for `NOT_SAID`."""
     found = _json(value)
     return tuple(str(each) for each in found) if isinstance(found, list) else ()
+
+
+def _check_undecided(state: ParticipantState, item: Item, period: int | None) -> None:
+    """The first decision is the participant's own: it stands before the assistant has said anything."""
+    exposure = state.exposures.get(period) if period is not None else None
+    if exposure is None or exposure.jobs:
+        raise Refused(f"'{item.id}' is answered before the conversation of period {period}, not now.")
 
 
 def _check_period(state: ParticipantState, item: Item, period: int | None) -> None:

@@ -18,7 +18,9 @@ from pydantic.dataclasses import dataclass
 
 from study_app.study.definition_cases import case_checks, missing_files
 from study_app.study.definition_checks import cross_checks
+from study_app.study.definition_conversation import DEFAULT_PROMPTS, Prompts, conversation_checks
 from study_app.study.definition_errors import DefinitionError, Problem, in_words
+from study_app.study.definition_groups import group_checks
 from study_app.study.definition_items import (
     KEY,
     STRICT,
@@ -43,6 +45,7 @@ from study_app.study.definition_parts import (
     PhotoRule,
     Score,
 )
+from study_app.study.definition_reliance import Reliance, reliance_checks
 from study_app.study.definition_running import OPEN_ENTRY, Entry, ReturnUrls, running_checks
 from study_app.study.definition_text import LANGUAGE, LANGUAGES, Text, TextOrNothing, in_language
 from study_app.study.instruments import with_instruments
@@ -74,8 +77,11 @@ class Study:
     """Neutral name of a condition for participants; ``{n}`` is the period, 1 for the first met."""
     steps: tuple[StepName, ...]
     design: Design = Design()
-    conditions: tuple[Condition, ...] = Field(min_length=2)
+    conditions: tuple[Condition, ...] = Field(min_length=1)
     photo: PhotoRule
+    conversation: Prompts = Field(default=DEFAULT_PROMPTS, exclude_if=is_default(DEFAULT_PROMPTS))
+    reliance: Reliance | None = Field(default=None, exclude_if=is_default(None))
+    """A decision before and after each explanation."""
     suggested_questions: tuple[Text, ...] = ()
     """Questions offered under an answer."""
     consent: Consent
@@ -109,6 +115,8 @@ class Study:
     @property
     def conditions_met(self) -> int:
         """How many conditions each participant meets."""
+        if self.design.groups:
+            return len(next(iter(self.design.groups.values())))
         return 1 if self.design.kind == "between" else len(self.conditions)
 
     @property
@@ -122,7 +130,12 @@ class Study:
 
     def item(self, name: str) -> Item | None:
         """The item or question of this id; None when nothing is asked under it (the comments are no item)."""
-        return next((item for item in (*self.demographics, *self.items) if item.id == name), None)
+        return next((item for item in (*self.demographics, *self.items, *self.decisions) if item.id == name), None)
+
+    @property
+    def decisions(self) -> tuple[Item, ...]:
+        """Items of the reliance step, those before and those after the explanation."""
+        return (*self.reliance.first, *self.reliance.final) if self.reliance else ()
 
     def condition(self, key: str) -> Condition:
         """Raises KeyError for an unknown key."""
@@ -203,7 +216,8 @@ def load_study(path: str | Path) -> Study:
         used = with_instruments(data, Path(path).parent / "instruments")
         data, origin = used.data, used.origin
         problems += used.problems
-        found += [*cross_checks(data), *outcome_checks(data), *running_checks(data), *case_checks(data)]
+        found += [*cross_checks(data), *outcome_checks(data), *case_checks(data)]
+        found += [*reliance_checks(data), *conversation_checks(data), *group_checks(data)]
         found += missing_files(data, Path(path).parent)
     study = None
     languages = _languages(data) if isinstance(data, dict) else ()

@@ -108,7 +108,7 @@ def _steps(data: dict[str, Any]) -> Iterator[Problem]:
 
 def _placeholders(data: dict[str, Any]) -> Iterator[Problem]:
     keys = [str(row.get("key")) for _, row in dicts_in(data, "conditions")]
-    between = isinstance(data.get("design"), dict) and data["design"].get("kind") == "between"
+    between = isinstance(data.get("design"), dict) and data["design"].get("kind") in ("between", "mixed")
     for field, allowed in (("assistant_name", ["n"]), ("final_items_intro", [] if between else keys)):
         for text in texts_in(data.get(field)):
             if isinstance(text, str):
@@ -138,7 +138,7 @@ def _design(data: dict[str, Any]) -> Iterator[Problem]:
     sequences = design.get("sequences", "all_orders")
     if n > MAX_CONDITIONS:
         yield Problem(("conditions",), f"{n} conditions; at most {MAX_CONDITIONS} are possible")
-    elif n > MAX_ORDERS and sequences == "all_orders" and design.get("kind") != "between":
+    elif n > MAX_ORDERS and sequences == "all_orders" and design.get("kind") not in ("between", "mixed"):
         text = f"{n} conditions; all orders are balanced for up to {MAX_ORDERS}: use latin_square, williams or fixed"
         yield Problem(("conditions",), text)
     if design.get("kind") == "between" and "sequences" in design:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from pipeline.types import Condition as ExplainerName
 from study_app.study.definition_cases import AssignedCase
+from study_app.study.definition_conversation import NO_EXPLAINER
 from study_app.study.definition_items import KEY, STRICT, is_default
 from study_app.study.definition_text import Text
 
@@ -22,21 +23,31 @@ class Condition:
 
     key: str = Field(pattern=KEY)
     label: str = Field(min_length=1)
-    explainer: ExplainerName
+    explainer: ExplainerName | Literal["none"]
+
+    @property
+    def talks(self) -> bool:
+        """Somebody explains; without an explainer there is a picture to be rated and no conversation."""
+        return self.explainer != NO_EXPLAINER
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Design:
     """Within-subjects: every participant meets every condition, in one of the sequences. Between: one condition.
+    Mixed: the conditions of one of the ``groups``.
 
     ``all_orders``: every permutation. ``latin_square``: as many as conditions, each condition once in each
     period. ``williams``: a Latin square (two where the number of conditions is odd) in which each condition
     follows each other one equally often (Williams 1949). ``fixed``: those listed in ``orders``.
     """
 
-    kind: Literal["within", "between"] = "within"
+    kind: Literal["within", "between", "mixed"] = "within"
     sequences: Literal["all_orders", "latin_square", "williams", "fixed"] = "all_orders"
     orders: tuple[tuple[str, ...], ...] = Field(default=(), exclude_if=is_default(()))
+    groups: dict[Annotated[str, Field(pattern=KEY)], tuple[str, ...]] = Field(
+        default_factory=dict, exclude_if=lambda value: not value
+    )
+    """Mixed: a participant belongs to one group and meets its conditions, in one of their sequences."""
     inactive_after_minutes: int = Field(default=120, gt=0)
     """Without a sign of life for so long, the place in the sequence is free again and the outcome is
     ``abandoned``."""

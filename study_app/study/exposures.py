@@ -47,13 +47,19 @@ def finish(conn: sqlite3.Connection, participant: str, period: int, now: str) ->
     if exposure is not None and exposure.finished_at is not None:
         return
     check_active(state)
-    if exposure is None or not exposure.answered:
+    silent = exposure is not None and not _study_of(conn, state).condition(exposure.condition).talks
+    if exposure is None or not (exposure.answered or silent):
         raise Refused("There is no complete answer to rate yet.")
     if any(job.open for job in exposure.jobs):
         raise Refused("The assistant is still answering the last question.")
     if exposure.another_photo_wanted_at is not None:
         raise Refused("Another photo is being chosen.")
     conn.execute("UPDATE exposure SET finished_at = ? WHERE participant = ? AND period = ?", (now, participant, period))
+
+
+def _study_of(conn: sqlite3.Connection, state: ParticipantState) -> Study:
+    row = conn.execute("SELECT source FROM definition WHERE hash = ?", (state.definition_hash,)).fetchone()
+    return Study.from_canonical(row["source"])
 
 
 def owns(conn: sqlite3.Connection, participant: str, sha256: str) -> bool:

@@ -44,6 +44,28 @@ class Photo:
 
 
 @dataclass(frozen=True)
+class FirstDecision:
+    """The participant's own decision, before the explanation of ``period``."""
+
+    period: int
+
+    @property
+    def key(self) -> str:
+        return f"first_decision:{self.period}"
+
+
+@dataclass(frozen=True)
+class FinalDecision:
+    """The decision after the explanation of ``period``."""
+
+    period: int
+
+    @property
+    def key(self) -> str:
+        return f"final_decision:{self.period}"
+
+
+@dataclass(frozen=True)
 class Conversation:
     """Chat about the photo. Over with `Store.finish_exposure`; `PhotoExchange.want_another` leads back."""
 
@@ -136,7 +158,9 @@ Step = (
     | Demographics
     | Allocation
     | Photo
+    | FirstDecision
     | Conversation
+    | FinalDecision
     | Rating
     | FinalItems
     | Comments
@@ -150,7 +174,7 @@ Step = (
     | Withdrawn
 )
 
-CLOSED_BY_NEXT = (Demographics, Rating, FinalItems, Comments)
+CLOSED_BY_NEXT = (Demographics, FirstDecision, FinalDecision, Rating, FinalItems, Comments)
 """Steps that `Store.finish_step` ends."""
 
 
@@ -201,8 +225,14 @@ def _period_step(study: Study, state: ParticipantState) -> Step | None:
         exposure = state.exposures.get(period)
         if exposure is None or exposure.another_photo_wanted_at is not None:
             return Photo(period)
+        if exposure.finished_at is None and not condition_of(study, state, period).talks:
+            return Photo(period)
+        if study.reliance and _unfinished(study, state, FirstDecision(period)):
+            return FirstDecision(period)
         if exposure.finished_at is None:
             return Conversation(period)
+        if study.reliance and _unfinished(study, state, FinalDecision(period)):
+            return FinalDecision(period)
         if _unfinished(study, state, Rating(period)):
             return Rating(period)
     return None
@@ -218,18 +248,23 @@ def progress(study: Study, state: ParticipantState, step: Step) -> tuple[int, in
     for name in study.steps:
         if name == "periods":
             for period in range(1, study.periods + 1):
-                pages += [step.key for step in period_pages(study, period)]
+                pages += [page.key for page in period_pages(study, state, period)]
         else:
             pages.append(name)
     if isinstance(step, Allocation) or (isinstance(step, Photo) and study.photo.assigned):
-        step = period_pages(study, step.period if isinstance(step, Photo) else 1)[0]
+        step = period_pages(study, state, step.period if isinstance(step, Photo) else 1)[0]
     return (pages.index(step.key) + 1 if step.key in pages else len(pages)), len(pages)
 
 
-def period_pages(study: Study, period: int) -> tuple[Step, ...]:
-    """The steps of one period that have a page, in order: an assigned photo is not chosen."""
-    choosing: tuple[Step, ...] = () if study.photo.assigned else (Photo(period),)
-    return (*choosing, Conversation(period), Rating(period))
+def period_pages(study: Study, state: ParticipantState, period: int) -> tuple[Step, ...]:
+    """The steps of one period that have a page, in order: an assigned photo is not chosen, and without an explainer
+    there is no conversation."""
+    talks = not state.sequence or condition_of(study, state, period).talks
+    pages: list[Step] = [] if study.photo.assigned else [Photo(period)]
+    pages += [FirstDecision(period)] if study.reliance else []
+    pages += [Conversation(period)] if talks else []
+    pages += [FinalDecision(period)] if study.reliance else []
+    return (*pages, Rating(period))
 
 
 def asked(study: Study, step: Step) -> tuple[Item, ...]:
@@ -237,6 +272,10 @@ def asked(study: Study, step: Step) -> tuple[Item, ...]:
     match step:
         case Demographics():
             return study.demographics
+        case FirstDecision():
+            return study.reliance.first if study.reliance else ()
+        case FinalDecision():
+            return study.reliance.final if study.reliance else ()
         case Rating():
             return study.repeated_items
         case FinalItems():
@@ -246,7 +285,7 @@ def asked(study: Study, step: Step) -> tuple[Item, ...]:
 
 def missing(study: Study, state: ParticipantState, step: Step) -> tuple[str, ...]:
     """Ids of the items of ``step`` that need an answer and have none, in order."""
-    period = step.period if isinstance(step, Rating) else None
+    period = step.period if isinstance(step, FirstDecision | FinalDecision | Rating) else None
     return tuple(
         item.id
         for item in asked(study, step)

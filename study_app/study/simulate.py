@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from PIL import Image
 
 from pipeline.types import (
+    DIAGNOSIS_PROMPT,
     Diagnosis,
     DiagnosisMade,
     Event,
@@ -28,13 +29,13 @@ from pipeline.types import (
     event_to_json,
     request_to_json,
 )
-from study_app.study import flow, visit
+from study_app.study import flow, simulate_decisions, visit
 from study_app.study.allocation import image_seed
 from study_app.study.answers import ranked, several
 from study_app.study.definition import Item, Likert, Single, Study
 from study_app.study.definition_items import LongText, Multiple, Number, Ranking, ShortText, Slider, YesNo
 from study_app.study.media import MediaStore
-from study_app.study.state import Value
+from study_app.study.state import ParticipantState, Value
 from study_app.study.store import Store
 
 AT_ONCE = 5
@@ -147,8 +148,16 @@ class _Person:
                 self.store.finish_step(self.id, now.step.key)
             case flow.Photo(period):
                 self.store.start_exposure(self.id, period, self._photo(), known_label=None)
+                if not flow.condition_of(now.study, now.state, period).talks:
+                    self.store.finish_exposure(self.id, period)
+            case flow.FirstDecision(period):
+                self._decide(now, simulate_decisions.first_decision(self.study, now.state, period, self.random))
             case flow.Conversation(period):
-                self._converse(now.state.exposures[period].condition, now.state.exposures[period].photo, period)
+                self._converse(now.state, period)
+            case flow.FinalDecision(period):
+                first = str(now.state.answers[flow.asked(self.study, flow.FirstDecision(period))[0].id, period])
+                advised = json.loads(now.state.exposures[period].jobs[0].diagnosis or "{}").get("label")
+                self._decide(now, simulate_decisions.final_decision(self.study, first, advised, self.random))
             case flow.Rating(period):
                 for item in self.study.repeated_items:
                     self._rate(item, now.state.exposures[period].condition, period)
@@ -184,23 +193,39 @@ class _Person:
         Image.new("RGB", (8, 8), colour).save(picture, "PNG")
         return self.media.keep(self.id, picture.getvalue())
 
-    def _converse(self, condition: str, photo: str, period: int) -> None:
-        """Ask once and take a made-up answer, stored like a real one."""
+    def _decide(self, now: visit.Visit, decision: str) -> None:
+        """The decision, and below it the confidence."""
+        period = now.step.period if isinstance(now.step, flow.FirstDecision | flow.FinalDecision) else None
+        item, *sure = flow.asked(self.study, now.step)
+        self._answer(item.id, decision, period)
+        for each in sure:
+            self._rate(each, None, period)
+        self.store.finish_step(self.id, now.step.key)
+
+    def _converse(self, state: ParticipantState, period: int) -> None:
+        """Ask the study's questions, or the first one only, and take made-up answers, stored like real ones."""
+        explainer = flow.condition_of(self.study, state, period).explainer
+        assert explainer != "none"  # the flow leads into no conversation there
+        diagnosis = Diagnosis(simulate_decisions.advice(self.study, state, period, self.random), (), 0.0, 0.0)
+        for question in self.study.conversation.prompts or (DIAGNOSIS_PROMPT,):
+            request = ExplainRequest(
+                key=self.store.jobs.next_key(self.id, period),
+                condition=explainer,
+                photo=state.exposures[period].photo,
+                question=question,
+                seed=image_seed(self.study, self.id, period),
+            )
+            self._answered(request, diagnosis, period)
+        self.store.finish_exposure(self.id, period)
+
+    def _answered(self, request: ExplainRequest, diagnosis: Diagnosis, period: int) -> None:
         jobs = self.store.jobs
-        request = ExplainRequest(
-            key=jobs.next_key(self.id, period),
-            condition=self.study.condition(condition).explainer,
-            photo=photo,
-            seed=image_seed(self.study, self.id, period),
-        )
-        diagnosis = Diagnosis(None, (), 0.0, 0.0)
         manifest = _simulated_manifest(request, diagnosis)
         text = "Simulated answer."
         events: tuple[Event, ...] = (DiagnosisMade(diagnosis), TextDelta(text), Explained(manifest))
         jobs.start(request.key, self.id, period, request_to_json(request), request.question)
         jobs.append_events(request.key, [(n, event_to_json(event)) for n, event in enumerate(events, 1)])
         jobs.finish(request.key, text, json.dumps(asdict(diagnosis)), json.dumps(asdict(manifest)))
-        self.store.finish_exposure(self.id, period)
 
 
 def _simulated_manifest(request: ExplainRequest, diagnosis: Diagnosis) -> Manifest:

@@ -3,6 +3,11 @@
 Stamps are ISO-8601 UTC text. ``participant`` is the public id; tokens are in no view. Definitions are kept
 as canonical JSON, and ``items`` and ``conditions`` read that JSON, so that there is one truth.
 
+Where a participant meets several assigned cases in a condition, ``ratings`` has their mean, one row per participant,
+condition and item, and ``answers`` every answer with its period. ``decisions`` has the decisions before and after an
+explanation, with the advice and the truth as decisions. ``replies`` says how long each answer of an assistant took,
+from the question to its last word.
+
 Where a photo was exchanged after "I cannot tell", ``exposures`` has the newest photo with the diagnosis and
 manifest of that photo; started_at to finished_at is the whole exposure, of which choosing_again_s seconds went into
 choosing (other photos, or to keep the one there was). The earlier photos are in ``photo_exchanges``, one row each.
@@ -19,6 +24,26 @@ WORDING = f"""CASE json_type(i.value, '$.wording') WHEN 'object'
                     ELSE i.value ->> '$.wording' END"""
 KIND = """coalesce(i.value ->> '$.kind', iif(i.value ->> '$.scale' IS NULL, 'single', 'likert'))"""
 """`definition_items.kind_of` in SQL."""
+
+EACH = """coalesce(d.source ->> '$.photo.cases_per_condition', 1)"""
+"""How many periods a condition has."""
+DECISION = """coalesce(d.source ->> '$.reliance.id', 'decision')"""
+
+
+def _decided(suffix: str) -> str:
+    """The newest answer to one question of the reliance step of exposure ``x``."""
+    return f"""(SELECT nullif(a.value, '') FROM newest_answers a
+                WHERE a.participant = x.participant AND a.period = x.period
+                  AND a.item = {DECISION} || '_{suffix}')"""
+
+
+def _as_decision(diagnosis: str) -> str:
+    """`Reliance.option_of` in SQL; a diagnosis that none of the options means stays as it is."""
+    return f"""coalesce((SELECT o.value ->> '$.value' FROM json_each(d.source, '$.reliance.options') o
+                WHERE {diagnosis} IN (o.value ->> '$.value', replace(o.value ->> '$.value', '_', ' '))
+                   OR EXISTS (SELECT 1 FROM json_each(o.value, '$.diagnoses') g WHERE g.value = {diagnosis})),
+               {diagnosis})"""
+
 
 VIEWS: dict[str, str] = {
     "questions": f"""
@@ -56,14 +81,19 @@ VIEWS: dict[str, str] = {
                          '-' || (d.source ->> '$.design.inactive_after_minutes') || ' minutes')
                     THEN 'abandoned' ELSE p.status END AS outcome
         FROM participant p JOIN definition d ON d.hash = p.definition_hash""",
-    "ratings": """
-        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, a.period, e.condition,
-               a.item, i.construct, a.value, a.answered_at, a.duration_s
+    "ratings": f"""
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence,
+               (a.period - 1) / {EACH} + 1 AS period, e.condition, a.item, i.construct,
+               iif(count(*) = 1, a.value, avg(a.value)) AS value, max(a.answered_at) AS answered_at,
+               iif(count(*) = 1, a.duration_s, avg(a.duration_s)) AS duration_s
         FROM newest_answers a
         JOIN outcomes o ON o.participant = a.participant
+        JOIN definition d ON d.hash = o.definition_hash
         JOIN items i ON i.definition_hash = o.definition_hash AND i.item = a.item
         LEFT JOIN exposure e ON e.participant = a.participant AND e.period = a.period
-        WHERE typeof(a.value) = 'integer'""",
+        WHERE typeof(a.value) = 'integer'
+        GROUP BY o.participant, a.item, (a.period - 1) / {EACH}
+        ORDER BY min(a.id)""",
     "answers": """
         SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, a.period, e.condition,
                q.step, a.item, q.kind, a.value, a.language, a.answered_at, a.duration_s
@@ -92,12 +122,32 @@ VIEWS: dict[str, str] = {
                (SELECT coalesce(round(sum(julianday(x.at) - julianday(x.data ->> '$.wanted_at')) * 86400, 2), 0)
                 FROM event x
                 WHERE x.participant = e.participant AND x.kind IN ('photo_exchanged', 'photo_kept')
-                  AND x.data ->> '$.period' = e.period) AS choosing_again_s
+                  AND x.data ->> '$.period' = e.period) AS choosing_again_s,
+               k.data ->> ('$.cases[' || (e.period - 1) || ']') AS assigned_case,
+               (SELECT c.value ->> '$.truth' FROM definition d, json_each(d.source, '$.photo.cases') c
+                WHERE d.hash = o.definition_hash
+                  AND c.value ->> '$.id' = k.data ->> ('$.cases[' || (e.period - 1) || ']')) AS truth
         FROM exposure e
         JOIN outcomes o ON o.participant = e.participant
+        LEFT JOIN event k ON k.participant = e.participant AND k.kind = 'allocated'
         LEFT JOIN job j ON j.id = (SELECT min(first.id) FROM job first
                                    WHERE first.participant = e.participant AND first.period = e.period
                                      AND first.status = 'done' AND first.request ->> '$.photo' = e.photo)""",
+    "decisions": f"""
+        SELECT x.study, x.definition_hash, x.run_kind, x.participant, x.sequence, x.period, x.condition,
+               x.assigned_case, {_decided("first")} AS initial, {_decided("first_confidence")} AS initial_confidence,
+               {_as_decision("x.diagnosis")} AS advice, {_decided("final")} AS final,
+               {_decided("final_confidence")} AS final_confidence, {_as_decision("x.truth")} AS truth
+        FROM exposures x JOIN definition d ON d.hash = x.definition_hash
+        WHERE d.source -> '$.reliance' IS NOT NULL""",
+    "replies": """
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, j.period, e.condition,
+               j.request ->> '$.question' AS question, j.created_at AS asked_at, j.finished_at AS replied_at,
+               round((julianday(j.finished_at) - julianday(j.created_at)) * 86400, 3) AS response_s
+        FROM job j
+        JOIN exposure e ON e.participant = j.participant AND e.period = j.period
+        JOIN outcomes o ON o.participant = j.participant
+        WHERE j.status = 'done'""",
     "photo_exchanges": """
         SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, e.period, e.condition,
                x.data ->> '$.photo' AS photo, x.data ->> '$.known_label' AS known_label,

@@ -16,14 +16,18 @@ STORED = {
     "flow": "SELECT count(*) FROM participant",
     "exposures": "SELECT count(*) FROM exposure",
     "photo_exchanges": "SELECT count(*) FROM event WHERE kind = 'photo_exchanged'",
+    "replies": "SELECT count(*) FROM job WHERE status = 'done'",
     "conversations": "SELECT count(*) FROM turn",
     "all_answers": f"SELECT count(*) FROM ({NEWEST}) WHERE value <> ''",
     "meta": "SELECT count(*) FROM main.meta",
 }
 BY_ITEM = f"""
-    SELECT p.definition_hash, a.item, sum(typeof(a.value) = 'integer'), sum(a.value <> '')
-    FROM ({NEWEST}) a JOIN participant p USING (participant) GROUP BY 1, 2"""
-"""Per item, how many answers are whole numbers and how many are anything at all."""
+    SELECT p.definition_hash, a.item, count(DISTINCT iif(typeof(a.value) = 'integer', p.participant || ' ' || coalesce(
+               (a.period - 1) / coalesce(d.source ->> '$.photo.cases_per_condition', 1), ''), NULL)), sum(a.value <> '')
+    FROM ({NEWEST}) a JOIN participant p USING (participant) JOIN definition d ON d.hash = p.definition_hash
+    GROUP BY 1, 2"""
+"""Per item, in how many conditions of a participant it has a whole number (of several cases in one condition the
+ratings have the mean), and how many answers are anything at all."""
 
 
 def checked_counts(conn: sqlite3.Connection, definitions: Sequence[Definition]) -> dict[str, int]:

@@ -46,6 +46,8 @@ TABLES: tuple[Table, ...] = (
     _view("ratings"),
     _view("participants"),
     _view("exposures"),
+    _view("decisions"),
+    _view("replies", free_text=True),
     _view("photo_exchanges"),
     _view("flow"),
     _view("questions"),

@@ -125,6 +125,8 @@ def _asked(study: Study) -> Iterator[Asked]:
     """Questions about the person, items asked after every condition, items asked once, the comments."""
     for question in study.demographics:
         yield _item(study, question, rated=False)
+    for item in study.decisions:
+        yield _item(study, item, rated=False)
     for item in (*study.repeated_items, *study.final_items):
         yield _item(study, item, rated=isinstance(item, Likert) and item.attention_check is None)
     if study.comments is not None:
