@@ -216,7 +216,7 @@ def load_study(path: str | Path) -> Study:
         used = with_instruments(data, Path(path).parent / "instruments")
         data, origin = used.data, used.origin
         problems += used.problems
-        found += [*cross_checks(data), *outcome_checks(data), *case_checks(data)]
+        found += [*cross_checks(data), *outcome_checks(data), *running_checks(data), *case_checks(data)]
         found += [*reliance_checks(data), *conversation_checks(data), *group_checks(data)]
         found += missing_files(data, Path(path).parent)
     study = None
