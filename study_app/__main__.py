@@ -5,9 +5,11 @@ Exit codes: 0 done; 1 not done, the reason is on stderr; 2 the command line itse
 
 from __future__ import annotations
 
+import getpass
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +17,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from study_app.study.access.audit import COMMAND_LINE, Action
 from study_app.study.allocation import sequences
 from study_app.study.definition import DefinitionError, Study, load_study
 from study_app.study.errors import StoreError
@@ -67,6 +70,14 @@ def existing(db: Path) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def written_down(store: Store, action: Action, subject: str, detail: str = "") -> AbstractContextManager[None]:
+    """What is done from here stands in the audit, under the name of the machine's user."""
+    who = COMMAND_LINE
+    with suppress(OSError, KeyError):  # a user without a name
+        who = f"{COMMAND_LINE}, {getpass.getuser()}"
+    return store.researcher.audit.around(who, action, subject, detail)
 
 
 @cli.command()
@@ -204,6 +215,25 @@ def panel(
 
 
 @cli.command()
+def audit(
+    db: DbOption = DEFAULT_DB,
+    limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1)] = 500,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Who signed in, opened a participant, exported, excluded, erased or changed the study, and when (UTC)."""
+    with plain_failures(), existing(db) as store:
+        entries = store.researcher.audit.entries(limit)
+    if as_json:
+        typer.echo(json.dumps([asdict(entry) for entry in entries], indent=2))
+        return
+    if not entries:
+        typer.echo("Nobody has looked at this study yet.")
+    for entry in entries:
+        what = " ".join(filter(None, (entry.action, entry.subject, f"({entry.detail})" if entry.detail else "")))
+        typer.echo(f"{entry.at[:10]} {entry.at[11:19]}  {entry.who:<20} {what}")
+
+
+@cli.command()
 def simulate(
     study: Annotated[Path, typer.Argument(help="Study file (YAML).")],
     db: Annotated[Path, typer.Option("--db", help="Database to fill; must hold no people.")],
@@ -282,7 +312,8 @@ def export(
     ] = False,
 ) -> None:
     """Write all data into a ZIP: tidy and wide CSV, Parquet, codebook, Psych-DS, the database, checksums."""
-    with plain_failures(), existing(db) as store:
+    what = "with photos" if photos else "without photos"
+    with plain_failures(), existing(db) as store, written_down(store, Action.exported, f"everything, as {out}", what):
         written = write_export(store, out, MediaStore(folder_of(db), store) if photos else None)
     typer.echo(f"{out}: {written.size} bytes.")
     for name, rows in written.rows.items():
@@ -313,7 +344,8 @@ def withdraw(
         store.state(participant)
         if not yes:
             typer.confirm(f"Erase what {participant} gave? This cannot be undone", abort=True)
-        MediaStore(folder_of(db), store).withdraw(participant)
+        with written_down(store, Action.withdrawn, participant):
+            MediaStore(folder_of(db), store).withdraw(participant)
     typer.echo(f"{participant} is withdrawn and erased. Copies made before, by export or backup, still hold them.")
 
 
@@ -324,7 +356,7 @@ def exclude(
     db: DbOption = DEFAULT_DB,
 ) -> None:
     """Take a participant out of the analysis; their data stay."""
-    with plain_failures(), existing(db) as store:
+    with plain_failures(), existing(db) as store, written_down(store, Action.excluded, participant, reason):
         store.exclude(participant, reason)
     typer.echo(f"{participant} is excluded: {reason}")
 

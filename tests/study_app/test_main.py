@@ -27,7 +27,7 @@ from study_app.study.store import Store
 from tests.study_app.conftest import SKINGEN
 from tests.study_app.people import arrive, walk_to
 
-COMMANDS = ("check", "serve", "status", "simulate", "export", "backup", "withdraw", "exclude")
+COMMANDS = ("check", "serve", "status", "simulate", "export", "backup", "audit", "withdraw", "exclude")
 
 
 def run(*arguments: object) -> Result:
@@ -138,6 +138,24 @@ def test_exclude_gives_the_reason(used: Path) -> None:
     assert run("exclude", "P0001", "--reason", "took part twice", "--db", used).exit_code == 0
     (row,) = json.loads(run("status", "--db", used, "--json").output)
     assert (row["completed"], row["excluded"]) == (0, 1)
+
+
+def test_what_is_done_here_stands_in_the_audit(used: Path, tmp_path: Path) -> None:
+    assert "Nobody has looked" in run("audit", "--db", used).output
+    run("export", "--db", used, "--out", tmp_path / "export.zip")
+    run("exclude", "P0001", "--reason", "took part twice", "--db", used)
+    run("exclude", "P0001", "--reason", "again", "--db", used)
+    run("withdraw", "P0002", "--yes", "--db", used)
+    rows = json.loads(run("audit", "--db", used, "--json").output)
+    assert [(row["action"], row["subject"]) for row in reversed(rows)] == [
+        ("exported", f"everything, as {tmp_path / 'export.zip'}"),
+        ("participant excluded", "P0001"),
+        ("participant excluded", "P0001"),
+        ("failed, not done", "P0001"),
+        ("participant withdrawn and erased", "P0002"),
+    ]
+    assert all(row["who"].startswith("command line") for row in rows)
+    assert "participant excluded P0001 (took part twice)" in run("audit", "--db", used).output
 
 
 def test_simulate_fills_a_database_and_refuses_one_with_people(used: Path, memory_folder: Path) -> None:
