@@ -19,6 +19,7 @@ from PIL import Image
 from pipeline.blip2 import Seen
 from pipeline.diagnose import CANNOT_TELL, named
 from pipeline.generate import Order, Progress
+from pipeline.segment import Found
 from pipeline.skingen import SkinGEN, png
 from pipeline.types import (
     CONDITIONS,
@@ -87,10 +88,8 @@ class SkinGENExplainer:
             labels = yield from self._follow_up(request, seen, record)
         else:
             labels = yield from self._diagnose(request, seen, record)
-        if labels and self.condition == "cases":
-            yield from self._show_cases(photo, labels, record)
-        if labels and self.condition == "generated":
-            yield from self._show_images(photo, labels, request.seed, record)
+        if labels:
+            yield from self._show(photo, labels, request.seed, record)
         record.latency_s["total"] = round(time.monotonic() - record.began, 4)
         yield Explained(self._manifest(request, record))
 
@@ -150,6 +149,13 @@ class SkinGENExplainer:
                 yield TextDelta(piece)
         return said.replace("**", "").strip()
 
+    def _show(self, photo: Image.Image, labels: Labels, seed: int, record: Record) -> Iterator[Event]:
+        """What this condition adds to the words."""
+        if self.condition == "cases":
+            yield from self._show_cases(photo, labels, record)
+        if self.condition == "generated":
+            yield from self._show_images(photo, labels, seed, record)
+
     def _show_cases(self, photo: Image.Image, labels: Labels, record: Record) -> Iterator[Event]:
         self._retrieve(photo, labels, record)
         yield CasesFound(record.cases)
@@ -160,18 +166,22 @@ class SkinGENExplainer:
         with record.stage("cases"):
             record.cases = self.skingen.cases(photo, record.caption, labels)
 
-    def _show_images(self, photo: Image.Image, labels: Labels, seed: int, record: Record) -> Iterator[Event]:
-        """Figure 6, then Figure 8."""
-        assert record.diagnosis is not None, "pictures follow a diagnosis"
+    def _show_area(self, photo: Image.Image, record: Record) -> Generator[Event, None, Found | None]:
+        """Figure 6: the affected area outlined on the photo, by the diagnosis' name or else by the fallback prompt."""
+        assert record.diagnosis is not None, "an area follows a diagnosis"
         with record.stage("mask"):
             found = self.skingen.mask(photo, record.diagnosis)
+        if found and found.prompt != record.diagnosis.label:
+            record.fallbacks.append(f"the area was found as {found.prompt!r}, not by the diagnosis' name")
+        yield MaskFound(self.skingen.describe(photo, found) if found else None)
+        return found
+
+    def _show_images(self, photo: Image.Image, labels: Labels, seed: int, record: Record) -> Iterator[Event]:
+        """Figure 6, then Figure 8."""
+        found = yield from self._show_area(photo, record)
         if found is None:
             record.fallbacks.append("no affected area was found: no picture is drawn")
-            yield MaskFound(None)
             return
-        if found.prompt != record.diagnosis.label:
-            record.fallbacks.append(f"the area was found as {found.prompt!r}, not by the diagnosis' name")
-        yield MaskFound(self.skingen.describe(photo, found))
         self._retrieve(photo, labels, record)
         assert record.caption is not None, "retrieval begins with a caption"
         orders = self.skingen.orders(labels, record.caption, record.cases, seed)
