@@ -13,6 +13,7 @@ import streamlit as st
 
 from study_app.failures import guarded
 from study_app.look import CSS
+from study_app.participant import guard
 from study_app.participant import page as participant
 from study_app.researcher import accounts, audit, exports, login, monitor, results, session
 from study_app.study.access.roles import Account, Role, at_least
@@ -49,7 +50,7 @@ def researcher_page(who: Account | None, title: str, url: str, show: Callable[[]
 
 
 def main() -> None:
-    study = st.Page(guarded(participant.page), title="Study", default=True, visibility="hidden")
+    study = st.Page(guard.guarded(participant.page), title="Study", default=True, visibility="hidden")
     who = session.signed_in_if_known()
     pages = [researcher_page(who, *each) for each in RESEARCHER]
     chosen = st.navigation([study, *pages], position="top" if who else "hidden")

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pipeline.client import PipelineClient, PipelineUnavailable
 from pipeline.types import LabelInfo
 
+LANGUAGE = "en"
+"""What the models understand and answer in; names, descriptions and captions of conditions too."""
 _ASK_AGAIN_S = 1.0
 
 

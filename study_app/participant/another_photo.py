@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from study_app.participant import waiting
+from study_app.participant.language import say
 from study_app.participant.layout import not_saved
 from study_app.participant.pictures import show_picture
 from study_app.participant.rounds import rounds
-from study_app.participant.safe_text import show_text
+from study_app.participant.turns import show_answer, show_question
 from study_app.services import Services
 from study_app.study.state import Exposure
 from study_app.study.store import NotSaved, Refused
@@ -22,7 +23,8 @@ def offer(services: Services, visit: Visit, exposure: Exposure) -> None:
     if not exposure.abstained:
         return
     nth = len(exposure.earlier_photos) + 1
-    if not st.button("Choose another photo", icon=":material/replay:", key=f"exchange_{exposure.period}_{nth}"):
+    words, key = say("photo.choose_another"), f"exchange_{exposure.period}_{nth}"
+    if not st.button(words, icon=":material/replay:", key=key):
         return
     try:
         services.store.photos.want_another(visit.state.participant, exposure.period, exposure.photo)
@@ -38,12 +40,12 @@ def keep_or_choose(services: Services, visit: Visit, exposure: Exposure) -> None
     """On the photo step: the photo there is, and the way back with it."""
     picture, about = st.columns([2, 3], wrap=False)
     with picture:
-        show_picture(services, visit.state.participant, exposure.photo, "Your photo so far", captioned=False)
+        show_picture(services, visit.state.participant, exposure.photo, say("photo.so_far"), captioned=False)
     with about:
         name = visit.study.name_in_period(exposure.period)
-        st.markdown("**Your photo so far**")
-        st.markdown(f"{name} could not tell from it.")
-        kept = st.button("Keep this photo", icon=":material/arrow_back:", key=f"keep_{exposure.period}")
+        st.markdown(f"**{say('photo.so_far')}**")
+        st.markdown(say("photo.could_not_tell", assistant=name))
+        kept = st.button(say("photo.keep"), icon=":material/arrow_back:", key=f"keep_{exposure.period}")
     if not kept:
         return
     try:
@@ -60,13 +62,13 @@ def before(services: Services, visit: Visit, exposure: Exposure) -> None:
     """Photos given back and what was said about them: to be read again, not to be gone on with."""
     if not exposure.earlier_photos:
         return
-    with st.expander("Before you chose another photo"):
+    with st.expander(say("photo.before")):
         for photo in exposure.earlier_photos:
             with st.container(width=_SMALL_PX):
-                show_picture(services, visit.state.participant, photo, "An earlier photo of yours", captioned=False)
+                show_picture(services, visit.state.participant, photo, say("photo.earlier"), captioned=False)
             for r in rounds(services.store.jobs, [job for job in exposure.jobs if job.photo == photo]):
                 with st.chat_message("user", avatar=":material/person:"):
-                    show_text(r.asked.question)
+                    show_question(services, visit, r.asked.question)
                 if r.answer.text:
                     with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
-                        show_text(r.answer.text, bold=True)
+                        show_answer(r.answer.text)

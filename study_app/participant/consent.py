@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from study_app.participant.language import say, tell_models_language
 from study_app.participant.layout import foot, head, not_saved
 from study_app.services import Services
 from study_app.study.store import NotSaved, Refused
@@ -15,14 +16,15 @@ def show(services: Services, visit: Visit) -> None:
     head(visit, visit.study.title)
     st.markdown(consent.summary)
     st.markdown("\n".join(f"- **{bullet.lead}** {bullet.text}" for bullet in consent.bullets))
-    with st.expander("The full information sheet"):
+    tell_models_language()
+    with st.expander(say("consent.sheet")):
         st.markdown(consent.sheet)
     ticked = [st.checkbox(text, key=f"agree_{n}") for n, text in enumerate(consent.agreements, 1)]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        agreed = st.button("I agree and take part", type="primary", key="agree")
-        declined = st.button("I do not want to take part", type="tertiary", key="decline")
+        agreed = st.button(say("consent.agree"), type="primary", key="agree")
+        declined = st.button(say("consent.decline"), type="tertiary", key="decline")
     if agreed and not all(ticked):
-        st.warning("To take part, tick every box above.")
+        st.warning(say("consent.tick_all"))
     elif agreed or declined:
         _record(services, visit, agreed=bool(agreed))
     foot(visit.study, visit.state.participant)

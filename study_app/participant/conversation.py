@@ -11,16 +11,18 @@ import streamlit as st
 
 from pipeline.types import DIAGNOSIS_PROMPT, Condition
 from study_app.participant import another_photo, pictures, waiting
+from study_app.participant.language import say, tell_models_language
 from study_app.participant.layout import assistants, foot, head, not_saved
 from study_app.participant.rounds import Round, request_for, rounds
 from study_app.participant.safe_text import show_text
+from study_app.participant.turns import asked_as, show_answer, show_question
+from study_app.participant.unanswered import why
 from study_app.services import Services
 from study_app.study.state import Exposure
 from study_app.study.store import NotSaved, Refused
 from study_app.study.visit import Visit
 
 _QUESTION_LENGTH = 500
-_WITHOUT: dict[Condition, str] = {"cases": "Go on without cases", "generated": "Go on without pictures"}
 
 
 def show(services: Services, visit: Visit, period: int) -> None:
@@ -31,6 +33,7 @@ def show(services: Services, visit: Visit, period: int) -> None:
     past = rounds(services.store.jobs, exposure.about_photo)
     _bottom(services, visit, exposure, past)
     head(visit, visit.study.name_in_period(period), assistants(visit, period))
+    tell_models_language()
     pictures.photo_card(services, visit, exposure, [r.answer for r in past])
     another_photo.before(services, visit, exposure)
     for n, r in enumerate(past, 1):
@@ -42,13 +45,13 @@ def _round(services: Services, visit: Visit, exposure: Exposure, past: Sequence[
     """One question and its answer; under the last one, what can be done next."""
     last = n == len(past)
     with st.chat_message("user", avatar=":material/person:"):
-        show_text(r.asked.question)
+        show_question(services, visit, r.asked.question)
     if r.job.open:
         first = not r.asked.history
         waiting.answer_in_the_making(services, visit, exposure.period, r.job.key, r.asked.condition, first)
     elif r.job.status == "done":
         with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
-            show_text(r.answer.text, bold=True)
+            show_answer(r.answer.text)
             if last and any(p.answer.diagnosis and not p.answer.diagnosis.abstained for p in past):
                 _quick_replies(services, visit, exposure, past)
             elif last:
@@ -67,42 +70,53 @@ def _pictures(services: Services, visit: Visit, exposure: Exposure, n: int, r: R
         if comparison is not None:
             pictures.compare(services, visit, exposure.photo, comparison)
     if r.answer.mask_sought and r.answer.mask is None:
-        st.markdown("No affected area was found on this photo, so no picture was drawn.")
+        st.markdown(say("conversation.no_area"))
 
 
 def _quick_replies(services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round]) -> None:
     with st.container(horizontal=True):
         for n, question in enumerate(visit.study.suggested_questions):
             if st.button(question, key=f"reply_{exposure.period}_{len(past)}_{n}"):
-                _ask(services, visit, exposure, past, question)
+                _ask(services, visit, exposure, past, asked_as(services, visit, n))
 
 
 def _failure(services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round], r: Round, last: bool) -> None:
     """What happened, what was kept, and the two ways on."""
     with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
-        show_text(r.answer.text, bold=True)
+        show_answer(r.answer.text)
         what = _what_happened(r)
         if not what:
-            show_text(r.job.error or "")
-        reference = f"Reference: {r.answer.failed.reference}" if r.answer.failed else ""
-        st.warning(" ".join(filter(None, (what, "What you wrote is saved.", reference))))
+            show_text(why(r.job.error or ""))
+        failed = r.answer.failed
+        reference = say("conversation.reference", reference=failed.reference) if failed else ""
+        st.warning(" ".join(filter(None, (what, say("conversation.kept"), reference))))
         if not last:
             return
         with st.container(horizontal=True):
-            if st.button("Try again", type="primary", key=f"again_{r.job.key}"):
+            if st.button(say("conversation.try_again"), type="primary", key=f"again_{r.job.key}"):
                 _ask(services, visit, exposure, past, r.asked.question)
-            without = None if r.asked.history else _WITHOUT.get(r.asked.condition)
+            without = "" if r.asked.history else _without(r.asked.condition)
             if without and st.button(without, key=f"without_{r.job.key}"):
                 _ask(services, visit, exposure, past, r.asked.question, instead="text")
             another_photo.offer(services, visit, exposure)
 
 
+def _without(condition: Condition) -> str:
+    """The way on with words alone; empty where there are only words."""
+    match condition:
+        case "cases":
+            return say("conversation.without_cases")
+        case "generated":
+            return say("conversation.without_pictures")
+    return ""
+
+
 def _what_happened(r: Round) -> str:
     """Empty where the job's own reason says it."""
     if r.job.status == "cancelled":
-        return "Stopped."
+        return say("conversation.stopped")
     drawing = r.asked.condition == "generated" and r.answer.diagnosis is not None
-    return "The pictures could not be drawn." if drawing else ""
+    return say("conversation.not_drawn") if drawing else ""
 
 
 def _bottom(services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round]) -> None:
@@ -115,13 +129,13 @@ def _bottom(services: Services, visit: Visit, exposure: Exposure, past: Sequence
             return
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
             question = st.chat_input(
-                "Ask about the photo",
+                say("conversation.ask"),
                 max_chars=_QUESTION_LENGTH,
                 submit_mode="disable",
                 key=f"ask_{exposure.period}",
             )
             arrow = ":material/arrow_forward:"
-            rate = st.button("Rate", type="primary", icon=arrow, icon_position="right", key="rate")
+            rate = st.button(say("conversation.rate"), type="primary", icon=arrow, icon_position="right", key="rate")
     if rate:
         _go_on(services, visit, exposure)
     elif question and question.strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from study_app.participant.language import say
 from study_app.participant.layout import demonstration_banner, foot, head, not_saved
 from study_app.services import Services
 from study_app.study.definition import Study
@@ -20,26 +21,26 @@ def show_finished(services: Services, visit: Visit) -> None:
     except NotSaved:
         not_saved()
         return
-    st.markdown("All your answers are saved. Your completion code:")
+    st.markdown(say("end.your_code"))
     st.code(code, language=None)
     st.markdown(visit.study.debrief.text)
-    with st.expander("Withdraw from the study"):
+    with st.expander(say("end.withdraw")):
         _offer_withdrawal(services, visit)
     foot(visit.study, visit.state.participant)
 
 
 def show_declined(visit: Visit) -> None:
     demonstration_banner()
-    st.title("You do not take part", anchor=False)
-    st.markdown("Nothing about you was kept but the fact that you declined. You can close this page.")
+    st.title(say("end.declined"), anchor=False)
+    st.markdown(say("end.declined_means"))
     _code_for_recruiter(visit)
     foot(visit.study, visit.state.participant)
 
 
 def show_screened_out(visit: Visit) -> None:
     demonstration_banner()
-    st.title("This study looks for others", anchor=False)
-    st.markdown("By your answers about yourself you cannot take part in it. Thank you for your time.")
+    st.title(say("end.not_eligible"), anchor=False)
+    st.markdown(say("end.not_eligible_means"))
     _code_for_recruiter(visit)
     foot(visit.study, visit.state.participant)
 
@@ -48,13 +49,10 @@ def show_failed_checks(services: Services, visit: Visit) -> None:
     """After the last answer: the debrief as for everybody, and in plain words why the answers do not count."""
     demonstration_banner()
     st.title(visit.study.debrief.title, anchor=False)
-    st.markdown(
-        "All your answers are saved. Some questions asked for a certain answer, to see whether they were read, and "
-        "got others; by this study's rules your answers are not used."
-    )
+    st.markdown(say("end.failed_checks"))
     _code_for_recruiter(visit)
     st.markdown(visit.study.debrief.text)
-    with st.expander("Withdraw from the study"):
+    with st.expander(say("end.withdraw")):
         _offer_withdrawal(services, visit)
     foot(visit.study, visit.state.participant)
 
@@ -62,30 +60,28 @@ def show_failed_checks(services: Services, visit: Visit) -> None:
 def _code_for_recruiter(visit: Visit) -> None:
     code = code_of(visit.study, visit.state)
     if code is not None:
-        st.markdown("If a recruiting site sent you, give it this code:")
+        st.markdown(say("end.for_recruiter"))
         st.code(code, language=None)
 
 
 def show_excluded(visit: Visit) -> None:
     demonstration_banner()
-    st.title("Your part in the study has ended", anchor=False)
-    st.markdown("The researchers have closed this link. If you did not expect that, write to them.")
+    st.title(say("end.excluded"), anchor=False)
+    st.markdown(say("end.excluded_means"))
     foot(visit.study, visit.state.participant)
 
 
 def show_withdrawn(study: Study) -> None:
     demonstration_banner()
-    st.title("You have withdrawn", anchor=False)
-    st.markdown("Your photos, what you wrote and your answers are erased. You can close this page.")
+    st.title(say("end.withdrawn"), anchor=False)
+    st.markdown(say("end.withdrawn_means"))
     foot(study)
 
 
 def _offer_withdrawal(services: Services, visit: Visit) -> None:
-    st.markdown(
-        "Your photos, what you wrote and your answers are erased for good. Only the date of the withdrawal is kept."
-    )
-    sure = st.checkbox("Erase everything I gave", key="withdraw_sure")
-    if st.button("Withdraw", disabled=not sure, key="withdraw"):
+    st.markdown(say("end.withdraw_means"))
+    sure = st.checkbox(say("end.withdraw_sure"), key="withdraw_sure")
+    if st.button(say("end.withdraw_button"), disabled=not sure, key="withdraw"):
         try:
             services.media.withdraw(visit.state.participant)
         except NotSaved:

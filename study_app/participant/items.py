@@ -12,13 +12,13 @@ from typing import Literal
 
 import streamlit as st
 
+from study_app.participant.language import say
 from study_app.study.answers import NOT_SAID, chosen_options, ranked, several
 from study_app.study.definition import Item, Likert, Option, Scale, Single, Study
 from study_app.study.definition_items import LongText, Multiple, Number, Ranking, ShortText, Slider, YesNo
 from study_app.study.state import Value
 
 _PILLS_UP_TO = 5
-_NOT_SAID = Option(value=NOT_SAID, label="Prefer not to say")
 Visibility = Literal["visible", "collapsed"]
 
 
@@ -36,15 +36,20 @@ def ask(study: Study, item: Item, key: str, before: Value | None, labelled: bool
 
 
 def _not_said(item: Item, key: str, before: Value | None) -> bool:
+    label = _refusal().label
     chosen = st.pills(
-        f"{item.wording} {_NOT_SAID.label}",
+        f"{item.wording} {label}",
         [NOT_SAID],
         default=NOT_SAID if before == NOT_SAID else None,
-        format_func=lambda _: _NOT_SAID.label,
+        format_func=lambda _: label,
         label_visibility="collapsed",
         key=f"{key}_not_said",
     )
     return chosen is not None
+
+
+def _refusal() -> Option:
+    return Option(value=NOT_SAID, label=say("questions.prefer_not_to_say"))
 
 
 def _likert(
@@ -66,21 +71,29 @@ def _likert(
 
 def read_aloud(item: Likert, scale: Scale) -> str:
     """The label a screen reader speaks: plain text, with what the ends mean."""
-    return f"{item.wording} {scale.minimum} is {scale.labels[0].lower()}, {scale.maximum} is {scale.labels[-1].lower()}"
+    return _with_ends(item.wording, (scale.minimum, scale.labels[0]), (scale.maximum, scale.labels[-1]))
+
+
+def _with_ends(wording: str, low: tuple[int, str], high: tuple[int, str]) -> str:
+    labels = {"low_label": low[1].lower(), "high_label": high[1].lower()}
+    return say("questions.ends", wording=wording, low=low[0], high=high[0], **labels)
 
 
 def _single(
     study: Study, item: Single, key: str, before: Value | None, visibility: Visibility, disabled: bool
 ) -> Value | None:
-    options = item.options if item.missing != NOT_SAID else (*item.options, _NOT_SAID)
+    options = item.options if item.missing != NOT_SAID else (*item.options, _refusal())
     return _one_of(item, options, key, before, visibility)
 
 
 def _yes_no(
     study: Study, item: YesNo, key: str, before: Value | None, visibility: Visibility, disabled: bool
 ) -> Value | None:
-    options = (Option(value="yes", label=item.label_yes), Option(value="no", label=item.label_no))
-    return _one_of(item, options if item.missing != NOT_SAID else (*options, _NOT_SAID), key, before, visibility)
+    # "Yes" and "No" stand there where the study says nothing of its own
+    yes = say("questions.yes") if item.label_yes == "Yes" else item.label_yes
+    no = say("questions.no") if item.label_no == "No" else item.label_no
+    options = (Option(value="yes", label=yes), Option(value="no", label=no))
+    return _one_of(item, options if item.missing != NOT_SAID else (*options, _refusal()), key, before, visibility)
 
 
 def _one_of(
@@ -92,7 +105,13 @@ def _one_of(
     if len(values) > _PILLS_UP_TO:
         index = values.index(chosen) if chosen else None
         return st.selectbox(
-            item.wording, values, index=index, format_func=labels.__getitem__, label_visibility=visibility, key=key
+            item.wording,
+            values,
+            index=index,
+            format_func=labels.__getitem__,
+            placeholder=say("questions.choose_one"),
+            label_visibility=visibility,
+            key=key,
         )
     return st.pills(
         item.wording,
@@ -121,7 +140,7 @@ def _multiple(
     )
     most = item.at_most or len(labels)
     if not disabled and len(chosen) > most:
-        st.warning(f"Choose {most} at most.")
+        st.warning(say("questions.at_most", n=most))
     return several(item, chosen) if item.at_least <= len(chosen) <= most else None
 
 
@@ -214,7 +233,7 @@ def _slider(
     middle = item.minimum + (item.maximum - item.minimum) // item.step // 2 * item.step
     answered = isinstance(before, int)
     value = st.slider(
-        f"{item.wording} {item.minimum} is {item.ends[0].lower()}, {item.maximum} is {item.ends[1].lower()}",
+        _with_ends(item.wording, (item.minimum, item.ends[0]), (item.maximum, item.ends[1])),
         min_value=item.minimum,
         max_value=item.maximum,
         value=int(before) if isinstance(before, int) else middle,
@@ -226,7 +245,7 @@ def _slider(
     beside_each_other(*item.ends)
     if answered or disabled or value != middle:
         return value
-    return middle if st.button(f"{middle} is my answer", key=f"{key}_middle") else None
+    return middle if st.button(say("questions.middle_is_mine", number=middle), key=f"{key}_middle") else None
 
 
 def beside_each_other(left: str, *rest: str) -> None:

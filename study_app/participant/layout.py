@@ -7,6 +7,7 @@ import re
 
 import streamlit as st
 
+from study_app.participant.language import say
 from study_app.services import services
 from study_app.study import flow
 from study_app.study.definition import Study
@@ -23,7 +24,7 @@ for (const wait of [0, 300])
 def head(visit: Visit, title: str, where: str = "") -> None:
     """Progress, banner and title. ``where``: the assistant's part of the progress line."""
     k, n = flow.progress(visit.study, visit.state, visit.step)
-    st.progress(k / n, text=f"Step {k} of {n}" + (f" · {where}" if where else ""))
+    st.progress(k / n, text=say("page.step", step=k, steps=n) + (f" · {where}" if where else ""))
     demonstration_banner()
     st.title(title, anchor=False)
 
@@ -32,10 +33,8 @@ def demonstration_banner() -> None:
     """On every page while the models are a demonstration, or while it is not known whether they are."""
     known = services().models.now()
     if known is None or known.demonstration:
-        st.markdown(
-            ":orange-badge[:material/science: Demonstration] Models trained on drawn skin: "
-            "not for diagnosis, not for a real study."
-        )
+        badge = f":orange-badge[:material/science: {say('page.demonstration')}]"
+        st.markdown(f"{badge} {say('page.demonstration_means')}")
 
 
 def foot(study: Study, participant: str = "") -> None:
@@ -43,18 +42,22 @@ def foot(study: Study, participant: str = "") -> None:
     contact = html.escape(study.contact)
     if _ADDRESS.fullmatch(study.contact):
         contact = f'<a href="mailto:{contact}">{contact}</a>'
-    number = f" · your number: {participant}" if participant else ""
-    st.html(f"<p>{html.escape(study.institution)} · {html.escape(study.ethics)} · questions: {contact}{number}</p>")
+    said = [html.escape(study.institution), html.escape(study.ethics), say("page.questions_to", contact=contact)]
+    if participant:
+        said.append(say("page.your_number", number=participant))
+    st.html(f"<p>{' · '.join(said)}</p>")
 
 
 def assistants(visit: Visit, period: int) -> str:
     """Where in the study: "Assistant 2 of 3"; just the name where there is one only."""
     name = visit.study.name_in_period(period)
-    return name if visit.study.periods == 1 else f"{name} of {visit.study.periods}"
+    if visit.study.periods == 1:
+        return name
+    return say("page.assistant_of", assistant=name, assistants=visit.study.periods)
 
 
 def not_saved() -> None:
-    st.error("Not saved. The study's storage did not answer. Wait a moment, then try again.")
+    st.error(say("page.not_saved"))
 
 
 def scroll_up_on_a_new_step(visit: Visit) -> None:

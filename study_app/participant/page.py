@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from study_app.participant import consent, conversation, finish, photo, questionnaire
-from study_app.participant.language import in_language
+from study_app.participant.language import in_chosen_language, in_language, say
 from study_app.participant.layout import demonstration_banner, foot, scroll_up_on_a_new_step
 from study_app.services import Services, services
 from study_app.study import flow, visit
@@ -14,13 +14,13 @@ from study_app.study.visit import Visit
 
 def page() -> None:
     opened = services()
-    st.set_page_config(page_title=opened.study.title)
     participant = _participant(opened)
     if participant is None:
         _unknown_link(opened)
         return
     opened.store.touch(participant)
     now = in_language(visit.current(opened.store, participant))
+    st.set_page_config(page_title=now.study.title)
     _show(opened, now)
     scroll_up_on_a_new_step(now)
 
@@ -75,8 +75,10 @@ def _show(opened: Services, now: Visit) -> None:
 
 
 def _unknown_link(opened: Services) -> None:
+    study = in_chosen_language(opened.study)
+    st.set_page_config(page_title=study.title)
     demonstration_banner()
-    st.title("This link is not known", anchor=False)
-    st.markdown("Check that it was copied to its end. To take part for the first time, open the study anew.")
-    st.link_button("Open the study", "/")
-    foot(opened.study)
+    st.title(say("link.unknown"), anchor=False)
+    st.markdown(say("link.check_it"))
+    st.link_button(say("link.open_study"), "/")
+    foot(study)

@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pipeline.photo import CleanPhoto, PhotoError, clean_photo
-from study_app.failures import guarded
+from pipeline.photo import MAX_BYTES, MAX_PIXELS, MIN_SIDE, CleanPhoto, PhotoError, clean_photo
 from study_app.gallery import GalleryPhoto, offered
 from study_app.models import Models
 from study_app.participant import another_photo
+from study_app.participant.guard import guarded
+from study_app.participant.language import condition_name, say
 from study_app.participant.layout import assistants, foot, head, not_saved
 from study_app.services import Services
-from study_app.study.exchange import SHOWN_BEFORE
 from study_app.study.state import Exposure
 from study_app.study.store import NotSaved, Refused
 from study_app.study.visit import Visit
 
-_SOURCES = {"gallery": "Offered photos", "upload": "My own photo"}
 _UPLOAD_TYPES = ["jpg", "jpeg", "png", "webp", "heic", "heif"]
 _THUMBNAIL_PX = 103
-_UNKNOWN = "I don't know"
+_UNKNOWN = ""
+_MEGABYTES = MAX_BYTES // 2**20
 
 
 def show(services: Services, visit: Visit, period: int) -> None:
     before = visit.state.exposures.get(period)
     name = visit.study.name_in_period(period)
-    head(visit, f"Another photo for {name}" if before else f"A photo for {name}", assistants(visit, period))
+    title = say("photo.another_for", assistant=name) if before else say("photo.for", assistant=name)
+    head(visit, title, assistants(visit, period))
     if before is not None:
         another_photo.keep_or_choose(services, visit, before)
     models = services.models.now()
@@ -44,8 +45,8 @@ def show(services: Services, visit: Visit, period: int) -> None:
         shown_before = before is not None and chosen is not None and before.had(chosen.sha256)
         label = _chosen_photo(visit, place, chosen, models, ask=not shown_before)
         if shown_before:
-            st.warning(SHOWN_BEFORE)
-        elif st.button("Continue", type="primary", key=f"next_{visit.step.key}"):
+            st.warning(say("photo.shown_before"))
+        elif st.button(say("page.continue"), type="primary", key=f"next_{visit.step.key}"):
             _go_on(services, visit, period, chosen, label)
     foot(visit.study, visit.state.participant)
 
@@ -77,7 +78,7 @@ def _choose(place: str, photo: CleanPhoto) -> None:
 def _wait_for_models(services: Services) -> None:
     if services.models.now() is not None:
         st.rerun()
-    st.info("The assistant is starting. This page updates by itself.")
+    st.info(say("photo.starting"))
 
 
 def _choose_source(visit: Visit, place: str, models: Models) -> None:
@@ -86,11 +87,11 @@ def _choose_source(visit: Visit, place: str, models: Models) -> None:
     source = sources[0]
     if len(sources) > 1:
         source = st.segmented_control(
-            "Where the photo comes from",
+            say("photo.where_from"),
             sources,
             default=sources[0],
             required=True,
-            format_func=_SOURCES.__getitem__,
+            format_func=_source_name,
             label_visibility="collapsed",
             key=f"source_{place}",
         )
@@ -100,20 +101,24 @@ def _choose_source(visit: Visit, place: str, models: Models) -> None:
         _gallery(place, gallery)
 
 
+def _source_name(source: str) -> str:
+    return say("photo.offered") if source == "gallery" else say("photo.own")
+
+
 def _gallery(place: str, gallery: tuple[GalleryPhoto, ...]) -> None:
     """Small pictures that wrap to the width of the screen, each with its button."""
     with st.container(horizontal=True, gap="small"):
         for n, photo in enumerate(gallery, 1):
             with st.container(width=_THUMBNAIL_PX, gap="xxsmall"):
-                st.image(photo.file.read_bytes(), alt=f"Offered photo {n}", width="stretch")
-                if st.button(f"Photo {n}", key=f"offer_{place}_{n}", width="stretch"):
+                st.image(photo.file.read_bytes(), alt=say("photo.offered_nth", number=n), width="stretch")
+                if st.button(say("photo.take_nth", number=n), key=f"offer_{place}_{n}", width="stretch"):
                     _choose(place, clean_photo(photo.file.read_bytes()))
 
 
 def _upload(place: str) -> None:
     """Decode a new file once. A refused file changes nothing: the photo chosen before stays chosen."""
     upload = st.file_uploader(
-        "A photo of the skin, close and sharp. JPEG, PNG, WebP or HEIC, up to 20 MB.",
+        say("photo.upload", megabytes=_MEGABYTES),
         type=_UPLOAD_TYPES,
         key=f"upload_{place}",
     )
@@ -124,13 +129,19 @@ def _upload(place: str) -> None:
         try:
             photo = clean_photo(upload.getvalue())
         except PhotoError as error:
-            st.session_state[seen] = (upload.file_id, str(error))
+            st.session_state[seen] = (upload.file_id, error.reason)
         else:
             st.session_state[seen] = (upload.file_id, "")
             _choose(place, photo)
-    problem = st.session_state[seen][1]
-    if problem:
-        st.warning(problem)
+    reason = st.session_state[seen][1]
+    if reason:
+        st.warning(_why_refused(reason))
+
+
+def _why_refused(reason: str) -> str:
+    """``reason``: that of the `PhotoError`."""
+    limits = {"megabytes": _MEGABYTES, "megapixels": MAX_PIXELS // 1_000_000, "side": MIN_SIDE}
+    return say(f"photo_refused.{reason}", **limits)
 
 
 def _chosen_photo(visit: Visit, place: str, chosen: CleanPhoto | None, models: Models, ask: bool) -> str | None:
@@ -138,22 +149,22 @@ def _chosen_photo(visit: Visit, place: str, chosen: CleanPhoto | None, models: M
     if chosen is None:
         return None
     picture, question = st.columns([2, 3], wrap=False)
-    picture.image(chosen.png, alt="The photo you chose", width="stretch")
+    picture.image(chosen.png, alt=say("photo.chosen"), width="stretch")
     with question:
-        st.markdown("**The photo you chose**")
+        st.markdown(f"**{say('photo.chosen')}**")
         label = _ask_label(place, models) if ask and visit.study.photo.ask_label else None
-        if st.button("Choose another photo", key=f"another_{place}"):
+        if st.button(say("photo.choose_another"), key=f"another_{place}"):
             st.session_state[_choosing(place)] = True
             st.rerun()
     return label
 
 
 def _ask_label(place: str, models: Models) -> str | None:
-    names = {info.label: info.label.capitalize() for info in models.labels}
+    names = {info.label: condition_name(info.label).capitalize() for info in models.labels}
     label = st.selectbox(
-        "Which condition is it?",
+        say("photo.which_condition"),
         [_UNKNOWN, *sorted(names)],
-        format_func=lambda value: names.get(value, value),
+        format_func=lambda value: names.get(value, say("photo.not_known")),
         key=f"label_{place}",
     )
     return None if label == _UNKNOWN else label
@@ -161,7 +172,7 @@ def _ask_label(place: str, models: Models) -> str | None:
 
 def _go_on(services: Services, visit: Visit, period: int, chosen: CleanPhoto | None, label: str | None) -> None:
     if chosen is None:
-        st.warning("Choose a photo first.")
+        st.warning(say("photo.choose_first"))
         return
     participant, before = visit.state.participant, visit.state.exposures.get(period)
     try:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pipeline.types import Case
-from study_app.failures import guarded
 from study_app.models import Models
 from study_app.participant.answer import Answer
-from study_app.participant.safe_text import show_text
+from study_app.participant.guard import guarded
+from study_app.participant.language import condition_name, say
+from study_app.participant.turns import show_answer
 from study_app.services import Services
 from study_app.study.state import Exposure
 from study_app.study.visit import Visit
@@ -47,34 +48,38 @@ def drawn(answer: Answer, models: Models | None, key: str) -> Comparison | None:
         return None
     shown = tuple(
         Shown(
-            image.label.capitalize(),
-            f"Drawn: {image.label}",
+            _name(image.label),
+            say("pictures.drawn", condition=condition_name(image.label)),
             image.image,
-            f"**{image.label.capitalize()}.** {models.description(image.label) if models else ''}",
+            f"**{_name(image.label)}.** {models.description(image.label) if models else ''}",
         )
         for image in answer.images
     )
-    note = "Drawn by the computer on your photo. Not photographs of patients."
-    title = "Your skin with each condition" if len(shown) > 1 else f"Your skin with {answer.images[0].label}"
-    return Comparison(key, title, note, "Condition drawn on the right", shown)
+    one = say("pictures.drawn_title_one", condition=condition_name(answer.images[0].label))
+    title = say("pictures.drawn_title") if len(shown) > 1 else one
+    return Comparison(key, title, say("pictures.drawn_note"), say("pictures.drawn_which"), shown)
 
 
 def similar(answer: Answer, key: str) -> Comparison | None:
     """The retrieved cases of an answer as a comparison; None without cases."""
     if not answer.cases:
         return None
-    names = _numbered([case.label.capitalize() for case in answer.cases])
+    names = _numbered([_name(case.label) for case in answer.cases])
     shown = tuple(
-        Shown(name, f"Case: {case.label}", case.image, _about(case))
+        Shown(name, say("pictures.case", condition=condition_name(case.label)), case.image, _about(case))
         for name, case in zip(names, answer.cases, strict=True)
     )
-    note = "From a library, each with its diagnosis. Not pictures of your skin."
-    title = "Similar cases" if len(shown) > 1 else f"A case of {answer.cases[0].label}"
-    return Comparison(key, title, note, "Case on the right", shown)
+    one = say("pictures.case_title_one", condition=condition_name(answer.cases[0].label))
+    title = say("pictures.case_title") if len(shown) > 1 else one
+    return Comparison(key, title, say("pictures.case_note"), say("pictures.case_which"), shown)
+
+
+def _name(label: str) -> str:
+    return condition_name(label).capitalize()
 
 
 def _about(case: Case) -> str:
-    return f"**{case.label.capitalize()}.** {case.caption[:1].upper()}{case.caption[1:]}"
+    return f"**{_name(case.label)}.** {case.caption[:1].upper()}{case.caption[1:]}"
 
 
 @st.fragment
@@ -88,12 +93,12 @@ def compare(services: Services, visit: Visit, photo: str, comparison: Comparison
         entry = _chosen(comparison)
         left, right = st.columns(2, wrap=False, gap="xxsmall")
         with left:
-            show_picture(services, participant, photo, "Your photo")
+            show_picture(services, participant, photo, say("pictures.your_photo"))
         with right:
             show_picture(services, participant, entry.picture, entry.caption)
-        show_text(entry.text, bold=True)
+        show_answer(entry.text)
         if len(comparison.shown) > 1:
-            with st.expander("All pictures"):
+            with st.expander(say("pictures.all")):
                 _grid(services, participant, comparison.shown)
 
 
@@ -116,12 +121,13 @@ def photo_card(services: Services, visit: Visit, exposure: Exposure, answers: Se
     outlined = False
     with about:
         if mask is not None:
-            outlined = st.toggle("Outline the area", key=f"outline_{exposure.period}")
-        st.markdown("**Your photo**")
+            outlined = st.toggle(say("pictures.outline"), key=f"outline_{exposure.period}")
+        st.markdown(f"**{say('pictures.your_photo')}**")
         said = exposure.known_label
-        st.markdown(f"You said: {said}." if said else "You said: I don't know this condition.")
+        known = say("pictures.you_said", condition=condition_name(said)) if said else ""
+        st.markdown(known or say("pictures.you_did_not_know"))
     shown = mask.overlay if outlined and mask is not None else exposure.photo
-    alt = "Your photo, the area outlined" if outlined else "Your photo"
+    alt = say("pictures.your_photo_outlined") if outlined else say("pictures.your_photo")
     with picture:
         show_picture(services, visit.state.participant, shown, alt, captioned=False)
 
@@ -131,7 +137,7 @@ def previews(services: Services, visit: Visit, pictures: Sequence[str]) -> None:
     with st.container(horizontal=True, gap="xsmall"):
         for sha256 in pictures:
             with st.container(width=_PREVIEW_PX):
-                show_picture(services, visit.state.participant, sha256, "Picture in the making", captioned=False)
+                show_picture(services, visit.state.participant, sha256, say("pictures.in_the_making"), captioned=False)
 
 
 def show_picture(services: Services, participant: str, sha256: str, caption: str, *, captioned: bool = True) -> None:
@@ -139,7 +145,7 @@ def show_picture(services: Services, participant: str, sha256: str, caption: str
     try:
         png = services.media.read(participant, sha256)
     except KeyError:
-        st.markdown("This picture is no longer there.")
+        st.markdown(say("pictures.gone"))
         return
     st.image(png, caption=caption if captioned else None, alt=caption, width="stretch")
 

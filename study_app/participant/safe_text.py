@@ -18,18 +18,20 @@ _KEPT_CONTROLS = "\n\t"
 _BIDI_CONTROLS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-def as_html(text: str, *, bold: bool) -> str:
+def as_html(text: str, *, bold: bool, language: str = "") -> str:
     """HTML that shows ``text`` letter by letter; with ``bold``, ``**words**`` become bold.
 
     Blank lines separate paragraphs. Control characters and the marks that turn the direction of
-    writing are dropped: they could make one sentence look like another.
+    writing are dropped: they could make one sentence look like another. ``language``: the tag of the language
+    that the text is in, so that a screen reader speaks it rightly; empty where it is the page's.
     """
     escaped = html.escape("".join(c for c in text if _visible(c)))
     if bold:
         escaped = _BOLD.sub(r"<strong>\1</strong>", escaped)
     parts = [part.strip().replace("\n", "<br>") for part in re.split(r"\n\s*\n", escaped) if part.strip()]
     first, last = parts[:-1], parts[-1:]
-    return "".join([f"<p>{part}</p>" for part in first] + [f"{_LAST}{part}</p>" for part in last])
+    shown = "".join([f"<p>{part}</p>" for part in first] + [f"{_LAST}{part}</p>" for part in last])
+    return f'<div lang="{html.escape(language)}">{shown}</div>' if language and shown else shown
 
 
 def _visible(character: str) -> bool:
@@ -38,8 +40,8 @@ def _visible(character: str) -> bool:
     return character in _KEPT_CONTROLS or unicodedata.category(character) != "Cc"
 
 
-def show_text(text: str, *, bold: bool = False) -> None:
+def show_text(text: str, *, bold: bool = False, language: str = "") -> None:
     """Show foreign text at this place of the page; nothing for blank text."""
-    shown = as_html(text, bold=bold)
+    shown = as_html(text, bold=bold, language=language)
     if shown:
         st.html(shown)

@@ -11,7 +11,7 @@ import time
 
 import streamlit as st
 
-from study_app.participant.language import shown_language
+from study_app.participant.language import say, shown_language, words
 from study_app.participant.layout import not_saved
 from study_app.services import Services
 from study_app.study import flow
@@ -48,9 +48,9 @@ def reconcile(services: Services, visit: Visit, item: str, value: Value | None, 
     return value != TAKEN_BACK
 
 
-def next_clicked(services: Services, visit: Visit, label: str = "Continue") -> None:
-    """The button that closes a step. The store refuses while an answer is missing."""
-    if not st.button(label, type="primary", key=f"next_{visit.step.key}"):
+def next_clicked(services: Services, visit: Visit, label: str | None = None) -> None:
+    """The button that closes a step, "Continue" without a ``label``. The store refuses while an answer is missing."""
+    if not st.button(label or say("page.continue"), type="primary", key=f"next_{visit.step.key}"):
         return
     try:
         services.store.finish_step(visit.state.participant, visit.step.key)
@@ -70,11 +70,11 @@ def _what_is_missing(services: Services, visit: Visit) -> str:
     items = flow.asked(visit.study, visit.step)
     numbers = [str(n) for n, item in enumerate(items, 1) if item.id in missing]
     if not numbers or isinstance(visit.step, flow.Demographics):
-        return "A question above has no answer yet."
-    thing = "Statement" if all(isinstance(item, Likert) for item in items) else "Question"
-    if len(numbers) == 1:
-        return f"{thing} {numbers[0]} has no answer yet."
-    return f"{thing}s {', '.join(numbers[:-1])} and {numbers[-1]} have no answers yet."
+        return say("questions.missing_above")
+    which = words().listed(numbers)
+    if all(isinstance(item, Likert) for item in items):
+        return say("questions.missing_statements", n=len(numbers), numbers=which)
+    return say("questions.missing_questions", n=len(numbers), numbers=which)
 
 
 def begin_clock(visit: Visit) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from pipeline.types import Condition
-from study_app.failures import guarded
 from study_app.participant import pictures
 from study_app.participant.answer import Answer
+from study_app.participant.guard import guarded
+from study_app.participant.language import say
 from study_app.participant.rounds import read_answer
-from study_app.participant.safe_text import show_text
+from study_app.participant.turns import show_answer
 from study_app.services import Services
 from study_app.study.visit import Visit
 
@@ -33,9 +34,9 @@ def answer_in_the_making(
     answer = read_answer(services.store.jobs, key)
     with st.chat_message("assistant", avatar=avatar(period)):
         if answer.text:
-            show_text(answer.text, bold=True)
+            show_answer(answer.text)
         else:
-            st.markdown(_queue(answer) or "Looking at your photo.")
+            st.markdown(_queue(answer) or say("waiting.looking"))
     diagnosis = answer.diagnosis
     if first and explainer != "text" and diagnosis is not None and not diagnosis.abstained:
         with st.container(border=True):
@@ -51,35 +52,33 @@ def progress_and_cancel(services: Services, key: str) -> None:
     progress = read_answer(services.store.jobs, key).progress
     bar, button = st.columns([3, 1], wrap=False, vertical_alignment="center")
     if progress is None:
-        bar.markdown("Answering. This page updates by itself.")
+        bar.markdown(say("waiting.answering"))
     else:
-        bar.progress(progress.step / progress.steps, text=f"Drawing, step {progress.step} of {progress.steps}")
-    if button.button("Cancel", icon=":material/close:", key=f"cancel_{key}", width="stretch"):
+        text = say("waiting.drawing_step", step=progress.step, steps=progress.steps)
+        bar.progress(progress.step / progress.steps, text=text)
+    if button.button(say("waiting.cancel"), icon=":material/close:", key=f"cancel_{key}", width="stretch"):
         services.runner.cancel(key)
         button.empty()
 
 
 def _queue(answer: Answer) -> str:
-    if not answer.ahead:
-        return ""
-    people = "One person is" if answer.ahead == 1 else f"{answer.ahead} people are"
-    return f"{people} ahead of you. This page updates by itself."
+    return say("waiting.ahead", n=answer.ahead) if answer.ahead else ""
 
 
 def _card(services: Services, visit: Visit, explainer: Condition, answer: Answer) -> None:
     if explainer == "cases":
-        st.subheader("Looking for similar cases", anchor=False)
-        st.markdown(f"{_DONE} Photo read")
-        st.markdown(f"{_DONE if answer.cases is not None else _NOW} Library searched")
+        st.subheader(say("waiting.cases"), anchor=False)
+        st.markdown(f"{_DONE} {say('waiting.photo_read')}")
+        st.markdown(f"{_DONE if answer.cases is not None else _NOW} {say('waiting.library_searched')}")
         return
-    st.subheader("Drawing pictures on your photo", anchor=False)
-    st.markdown(_queue(answer) or "You can read meanwhile; this page updates by itself.")
-    st.markdown(f"{_DONE} Photo read")
-    st.markdown(f"{_DONE if answer.mask_sought else _NOW} Affected area found")
+    st.subheader(say("waiting.pictures"), anchor=False)
+    st.markdown(_queue(answer) or say("waiting.read_meanwhile"))
+    st.markdown(f"{_DONE} {say('waiting.photo_read')}")
+    st.markdown(f"{_DONE if answer.mask_sought else _NOW} {say('waiting.area_found')}")
     st.markdown(f"{_NOW if answer.mask_sought else _LATER} {_how_many(answer)}")
     pictures.previews(services, visit, answer.progress.previews if answer.progress else ())
 
 
 def _how_many(answer: Answer) -> str:
     labels = answer.progress.labels if answer.progress else ()
-    return f"Drawing {len(labels)} conditions" if labels else "Drawing"
+    return say("waiting.drawing_several", n=len(labels)) if labels else say("waiting.drawing")

@@ -1,0 +1,84 @@
+"""What only the browser can change: the `lang` of the page, and the words that Streamlit itself puts on it.
+
+Streamlit has no languages: "Upload", "Press Enter to apply" and names that only a screen reader speaks are written
+in its frontend. A script replaces them as they appear, from any language that the app speaks into the chosen one, so
+that switching back works too. What the study, a participant or a model wrote is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+
+import streamlit as st
+
+from study_app import texts
+
+_ANY = "{}"
+_SCRIPT = """<script>
+(() => {
+  document.documentElement.lang = %(language)s;
+  const rules = %(rules)s.map(([from, to]) => [new RegExp(from), to]);
+  const attributes = ["aria-label", "title", "placeholder"];
+  const written = "[data-testid=stMarkdownContainer], [data-testid=stHtml], [role=option], textarea, script, style";
+  const said = (text) => {
+    const rule = rules.find(([from]) => from.test(text));
+    return rule ? text.replace(rule[0], rule[1]) : text;
+  };
+  const put = (text, change) => { const to = said(text); if (to !== text) change(to); };
+  const textNode = (node) => {
+    if (!node.parentElement?.closest(written)) put(node.data, (to) => { node.data = to; });
+  };
+  const element = (node) => {
+    for (const name of attributes)
+      if (node.hasAttribute(name)) put(node.getAttribute(name), (to) => node.setAttribute(name, to));
+  };
+  const all = (root) => {
+    if (root.nodeType === Node.TEXT_NODE) return textNode(root);
+    if (root.nodeType !== Node.ELEMENT_NODE) return;
+    element(root);
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT);
+    while (walker.nextNode())
+      (walker.currentNode.nodeType === Node.TEXT_NODE ? textNode : element)(walker.currentNode);
+  };
+  window.studyWords?.disconnect();
+  window.studyWords = new MutationObserver((changes) => {
+    for (const change of changes) {
+      if (change.type === "attributes") element(change.target);
+      else if (change.type === "characterData") textNode(change.target);
+      else change.addedNodes.forEach(all);
+    }
+  });
+  all(document.body);
+  window.studyWords.observe(document.body,
+    { subtree: true, childList: true, characterData: true, attributeFilter: attributes });
+})();
+</script>"""
+
+
+def tell_browser(language: str) -> None:
+    """Set the page's `lang` and Streamlit's own words to ``language``."""
+    st.html(_script(language), unsafe_allow_javascript=True)
+
+
+@lru_cache
+def _script(language: str) -> str:
+    return _SCRIPT % {"language": _json(language), "rules": _json(rules(language))}
+
+
+def rules(language: str) -> list[tuple[str, str]]:
+    """(regular expression, what to put in its place) for each of Streamlit's words in each other language."""
+    spoken = texts.of(language)
+    others = [texts.of(each) for each in texts.languages() if each != spoken.language]
+    pairs = [(other.frontend[key], said) for other in others for key, said in spoken.frontend.items()]
+    return [(_pattern(there), here.replace(_ANY, "$1")) for there, here in pairs if there != here]
+
+
+def _pattern(text: str) -> str:
+    return f"^{'(.+)'.join(map(re.escape, text.split(_ANY)))}$"
+
+
+def _json(value: object) -> str:
+    """JSON that cannot end the script it stands in."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
