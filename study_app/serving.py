@@ -45,6 +45,8 @@ def app_environment(
         store.register(study)
         if run_kind == "live" and store.meta("simulated"):
             raise Refused(f"{database} holds simulated participants; give people a database of their own (--db).")
+        if store.meta("reconstruction"):
+            raise Refused(f"{database} holds a reconstruction of the paper; give people a database of their own (--db).")
         code = None if store.researcher.is_set() else secrets.token_hex(4)
     finally:
         store.close()

@@ -43,13 +43,13 @@ def _ratings(people: Sequence[tuple[str, Person]]) -> Iterable[Row]:
     for name, person in people:
         for item, value in person.ratings.items():
             row = {"participant": name, "condition": "", "item": item, "construct": PERFORMANCE, "value": value}
-            yield {**_about(), "run_kind": "live", "sequence": "", "period": "", **row}
+            yield {**_about(), "run_kind": "reconstruction", "sequence": "", "period": "", **row}
 
 
 def _participants(people: Sequence[tuple[str, Person]]) -> Iterable[Row]:
     for name, person in people:
         row = {"participant": name, "sequence": "", "outcome": "completed"}
-        yield {**_about(), "run_kind": "live", **row, "demographics": json.dumps(dict(person.answers))}
+        yield {**_about(), "run_kind": "reconstruction", **row, "demographics": json.dumps(dict(person.answers))}
 
 
 def _items() -> Iterable[Row]:

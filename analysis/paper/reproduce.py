@@ -26,6 +26,8 @@ from analysis.paper.reconstruction_csv import csv_files
 from analysis.report import Summary
 
 FOLDER = "reconstruction"
+KIND = "reconstruction"
+"""The run kind of its sessions: never counted among live ones or pilots."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def reproduce(out: Path, database: Path | None = None, seed: int = 0) -> Reprodu
     """
     facts = published()
     source = database or _drawn(out, seed)
-    summary = report.summarise(source)
+    summary = report.summarise(source, KIND)
     if summary.data.study != STUDY:
         raise InputError(
             f"{source}: holds the study '{summary.data.study}', not a reconstruction of the paper. Make one with "

@@ -1,9 +1,10 @@
 """The paper's participants, reconstructed: 32 sessions whose answers give Tables 3 and 5, through the store.
 
-The data are drawn by `analysis.paper.reconstruction`; here they take the way of people: flow, allocation, store. What
-the paper does not print is not stored: the statements of Figure 9 are not asked, no answer has a duration, and the
-conversations say that nobody held them. Every session has an event of kind ``reconstruction``, every manifest the
-profile of that name, and the database says in ``meta`` that it is one (and, for the report's stamp, ``simulated``).
+The data are drawn by `analysis.paper.reconstruction`; here they take the way of people: flow, allocation, store, in a
+run of kind ``reconstruction``, which has a database of its own. What the paper does not print is not stored: the
+statements of Figure 9 are not asked, no answer has a duration, and the conversations say that nobody held them. Every
+session has an event of that kind, every manifest the profile of that name, and the database says in ``meta`` that it is
+one (and, for the report's stamp, ``simulated``).
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from study_app.study.allocation import image_seed
 from study_app.study.definition import Study
 from study_app.study.errors import Refused
 from study_app.study.media import MediaStore
+from study_app.study.state import RunKind
 from study_app.study.store import Store
 
-KIND = "reconstruction"
+KIND: RunKind = "reconstruction"
 NOT_SAID = "Reconstruction: no conversation took place."
 
 
@@ -97,7 +99,7 @@ class _Session:
     seed: int
 
     def complete(self) -> None:
-        state = self.store.participant_by_token(self.store.arrive(self.study, "live"))
+        state = self.store.participant_by_token(self.store.arrive(self.study, KIND))
         assert state is not None
         self.store.log_event(state.participant, KIND, {"seed": self.seed})
         while self._take_step(state.participant):

@@ -125,6 +125,7 @@ class Store:
                 )
             else:
                 self._end(conn, participant, "screened_out", outcomes.DECLINED)
+                conn.execute("DELETE FROM panel_id WHERE participant = ?", (participant,))
             self._log(conn, participant, "consented" if agreed else "declined")
 
     def allocate(self, participant: str) -> tuple[str, ...]:

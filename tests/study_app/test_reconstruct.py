@@ -12,15 +12,18 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from analysis.errors import NoData
 from analysis.paper.reconstruction import STUDY, Reconstruction, reconstruct
 from analysis.paper.reconstruction_csv import csv_files
 from analysis.paper.reproduce import reproduce
 from analysis.report import summarise
 from study_app.__main__ import cli
+from study_app.serving import app_environment
 from study_app.study.definition import Study
 from study_app.study.media import MediaStore, folder_of
 from study_app.study.reconstruct import reconstructed_study, write_sessions
 from study_app.study.store import Refused, Store
+from tests.study_app.conftest import SKINGEN
 from tests.study_app.people import arrive
 
 Query = Callable[[str], list[tuple[object, ...]]]
@@ -45,7 +48,9 @@ def query(database: Path) -> Iterator[Query]:
 
 
 def test_32_sessions_of_kind_reconstruction_are_completed(query: Query) -> None:
-    assert query("SELECT outcome, count(*) FROM participants GROUP BY 1") == [("completed", 32)]
+    assert query("SELECT run_kind, outcome, count(*) FROM participants GROUP BY 1, 2") == [
+        ("reconstruction", "completed", 32)
+    ]
     events = query(
         "SELECT count(DISTINCT participant), min(data ->> '$.seed') FROM event WHERE kind = 'reconstruction'"
     )
@@ -86,7 +91,7 @@ def test_tables_3_and_5_from_the_database_equal_the_paper_and_the_csv(database: 
     assert found.summary.simulated
     for name, content in csv_files(reconstruct(SEED)).items():
         (tmp_path / name).write_bytes(content)
-    from_csv = summarise(tmp_path / "ratings.csv")
+    from_csv = summarise(tmp_path / "ratings.csv", "reconstruction")
     assert found.summary.table3.csv() == from_csv.table3.csv()
     assert found.summary.table5.frame["mean"].tolist() == from_csv.table5.frame["mean"].tolist()
     assert found.summary.table5.frame["sd"].tolist() == from_csv.table5.frame["sd"].tolist()
@@ -109,6 +114,19 @@ def test_people_and_reconstructions_do_not_mix(store: Store, media: MediaStore, 
     with pytest.raises(Refused, match="database of its own"):
         write_sessions(reconstructed_study(study, drawn), drawn, store, media)
     assert store.meta("reconstruction") is None
+
+
+def test_nobody_takes_part_in_a_reconstruction_and_none_is_reported_as_live(database: Path, study: Study) -> None:
+    with closing(Store.open(database)) as store:
+        for kind in ("live", "pilot"):
+            with pytest.raises(Refused, match="nobody else takes part"):
+                arrive(store, study, kind)  # type: ignore[arg-type]
+        assert [kind for _, kind in store.runs()] == ["reconstruction"]
+    with pytest.raises(Refused, match="holds a reconstruction"):
+        app_environment(SKINGEN, study, database, "pilot")
+    with pytest.raises(NoData, match="use --run-kind reconstruction"):
+        summarise(database)
+    assert summarise(database, "reconstruction").n == 32
 
 
 def test_a_second_reconstruction_into_the_same_file_is_refused(database: Path, study: Study) -> None:

@@ -29,7 +29,7 @@ QUESTIONNAIRE = Path(__file__).parents[3] / "questionnaires" / "skingen.yaml"
 def compared(drawn: Reconstruction, folder: Path) -> tuple[Compared, ...]:
     for name, content in csv_files(drawn).items():
         (folder / name).write_bytes(content)
-    return compare_tables(summarise(folder / "ratings.csv"), published())
+    return compare_tables(summarise(folder / "ratings.csv", "reconstruction"), published())
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -84,7 +84,7 @@ def test_the_seed_decides_and_each_data_set_is_as_likely() -> None:
 
 def test_nothing_is_invented_for_figure_9(tmp_path: Path) -> None:
     compared(reconstruct(0), tmp_path)
-    summary = summarise(tmp_path / "ratings.csv")
+    summary = summarise(tmp_path / "ratings.csv", "reconstruction")
     assert summary.data.repeated_items == ()
     assert summary.comparisons == ()
     assert summary.simulated
