@@ -42,7 +42,7 @@ def results(data: StudyData, comparisons: tuple[Comparison, ...], seed: int) -> 
         "scales": scales(data),
         **with_notes({"response_times": response_times(data) or None}, "no answer was timed"),
         **with_notes({"subgroups": subgroups(data) or None}, "no characteristic divides the participants into groups"),
-        **with_notes({"reliance": reliance(data)}, "the study asks for no decision before and after an advice"),
+        **with_notes({"reliance": reliance(data, seed)}, "the study asks for no decision before and after an advice"),
     }
 
 
