@@ -15,7 +15,7 @@ from study_app.failures import guarded
 from study_app.look import CSS
 from study_app.participant import guard
 from study_app.participant import page as participant
-from study_app.researcher import accounts, audit, exports, login, monitor, results, session
+from study_app.researcher import accounts, audit, exports, login, monitor, participants, results, session
 from study_app.study.access.roles import Account, Role, at_least
 
 # Of our own: a page with a named symbol as its icon makes the browser fetch that from another site.
@@ -34,6 +34,7 @@ def for_researcher(show: Callable[[], None], name: str, role: Role) -> Callable[
 
 RESEARCHER: tuple[tuple[str, str, Callable[[], None], Role], ...] = (
     ("Monitor", "researcher", monitor.page, "viewer"),
+    ("Participants", "participants", participants.page, "editor"),
     ("Results", "results", results.page, "viewer"),
     ("Export", "export", exports.page, "editor"),
     ("Accounts", "accounts", accounts.page, "owner"),

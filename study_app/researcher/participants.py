@@ -1,0 +1,114 @@
+"""Who took part: the list, one participant's answers and conversations, and what can be done about them.
+
+Opening somebody is written into the audit before anything of theirs is shown.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from study_app.failures import guarded
+from study_app.researcher import participant_actions, replay
+from study_app.researcher.login import researcher_head
+from study_app.researcher.session import with_role
+from study_app.services import Services, services
+from study_app.study.access.audit import Action
+from study_app.study.flow import condition_of
+from study_app.study.roster import Given, Person, look_at, read_answers, read_people
+from study_app.study.visit import Visit
+
+_OPENED = "participant_opened"
+_NOBODY = ""
+
+
+@guarded
+def page() -> None:
+    opened = services()
+    kind = researcher_head("Participants", opened.run_kind)
+    people = read_people(opened.store.database, opened.study, kind)
+    if not people:
+        st.info("Nobody has arrived in this run yet.")
+        return
+    outcomes = sorted({person.outcome for person in people})
+    wanted = st.pills("Outcome", outcomes, selection_mode="multi", format_func=_plain, key="people_outcomes")
+    shown = [person for person in people if not wanted or person.outcome in wanted]
+    st.dataframe(_list(shown), hide_index=True, width="stretch", height=280, key="people")
+    numbers = [_NOBODY, *(person.participant for person in shown)]
+    chosen = st.selectbox("Open a participant", numbers, format_func=_number, width=320, key="people_open")
+    if chosen:
+        _one(opened, chosen)
+    else:
+        st.session_state.pop(_OPENED, None)
+
+
+def _list(people: list[Person]) -> pd.DataFrame:
+    rows = [
+        {
+            "Number": person.participant,
+            "Outcome": _plain(person.outcome),
+            "Periods": person.periods_finished,
+            "Answers": person.answers,
+            "Arrived (UTC)": _minute(person.arrived_at),
+            "Last seen (UTC)": _minute(person.last_seen),
+            "Sequence": person.sequence.replace(">", " > "),
+            "Reason": person.reason,
+        }
+        for person in people
+    ]
+    return pd.DataFrame(rows)
+
+
+def _one(opened: Services, participant: str) -> None:
+    who = with_role("editor").name
+    if st.session_state.get(_OPENED) != participant:
+        opened.store.researcher.audit.add(who, Action.participant_opened, participant)
+        st.session_state[_OPENED] = participant
+    visit = look_at(opened.store.database, participant)
+    st.header(participant, anchor=False)
+    reason = f": {visit.state.exclusion_reason}" if visit.state.exclusion_reason else ""
+    st.markdown(f"**{_plain(visit.state.status)}**{reason} · now at *{_plain(visit.step.key)}*")
+    answers, conversations, actions = st.tabs(["Answers", "Conversations", "Actions"])
+    with answers:
+        _answers(opened, visit)
+    with conversations:
+        replay.show(opened, visit)
+    with actions:
+        participant_actions.show(opened, visit)
+
+
+def _answers(opened: Services, visit: Visit) -> None:
+    given = read_answers(opened.store.database, visit)
+    if not given:
+        st.markdown("No answers are kept." if visit.state.status == "withdrawn" else "No answers yet.")
+        return
+    st.dataframe(_answer_table(given, visit), hide_index=True, width="stretch", height="content", key="people_answers")
+
+
+def _answer_table(given: tuple[Given, ...], visit: Visit) -> pd.DataFrame:
+    rows = [
+        {
+            "Step": _plain(each.step) + (f", {visit.study.name_in_period(each.period)}" if each.period else ""),
+            "Condition": condition_of(visit.study, visit.state, each.period).key if each.period else "",
+            "Item": each.item,
+            "Answer": each.value,
+            "Wording": each.wording,
+            "Seconds": each.duration_s,
+            "Changed": each.changes,
+            "When (UTC)": each.answered_at[:19].replace("T", " "),
+        }
+        for each in given
+    ]
+    return pd.DataFrame(rows)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").replace(":", " ").capitalize()
+
+
+def _minute(stamp: str) -> str:
+    return stamp[:16].replace("T", " ")
+
+
+def _number(participant: str) -> str:
+    return participant or "Nobody"

@@ -1,0 +1,197 @@
+"""The participants' page: what is shown of somebody, that it is written down, and what can be done about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pipeline.types import (
+    AdapterPlan,
+    ExplainRequest,
+    GeneratedImage,
+    ImagesReady,
+    TextDelta,
+    event_to_json,
+    request_to_json,
+)
+from study_app.services import services
+from study_app.study.roster import in_words, look_at, read_answers, read_people
+from tests.study_app.people import MANIFEST, arrive, png, walk_to
+from tests.study_app.researcher_app import account, cheap_hashes, open_page, words
+
+
+@pytest.fixture(autouse=True)
+def app(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An app without models; P0001 completed, P0002 is in the second period."""
+    cheap_hashes(monkeypatch)
+    monkeypatch.setenv("SKINGEN_DB", str(db))
+    monkeypatch.setenv("SKINGEN_RUN_KIND", "live")
+    monkeypatch.setenv("SKINGEN_PIPELINE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", "none")
+    st.cache_resource.clear()
+    opened = services()
+    walk_to(opened.store, opened.media, arrive(opened.store, opened.study), "finished")
+    walk_to(opened.store, opened.media, arrive(opened.store, opened.study), "photo:2", colour=1)
+    yield
+    opened.runner.stop()
+    opened.store.close()
+    st.cache_resource.clear()
+
+
+def open_participant(participant: str, who: str = "anna") -> AppTest:
+    page = open_page("participants", account(who, "editor"))
+    page = page.selectbox(key="people_open").select(participant).run()
+    assert not page.exception
+    return page
+
+
+def audited() -> list[tuple[str, str, str]]:
+    """Oldest first, without signing in and accounts."""
+    entries = reversed(services().store.researcher.audit.entries())
+    return [(e.action, e.subject, e.detail) for e in entries if e.subject.startswith("P0")]
+
+
+def conversation() -> str:
+    """P0002 asks and gets words and a picture; the hash of the picture."""
+    opened, participant = services(), "P0002"
+    photo = opened.media.keep(participant, png(9))
+    opened.store.start_exposure(participant, 2, photo, "psoriasis")
+    drawn = opened.media.keep(participant, png(77))
+    key = opened.store.jobs.next_key(participant, 2)
+    request = request_to_json(ExplainRequest(key, "generated", photo, question="What <b>is</b> it?"))
+    opened.store.jobs.start(key, participant, 2, request, "What <b>is</b> it?")
+    told = [
+        TextDelta("This looks like **acne**."),
+        ImagesReady((GeneratedImage("acne", drawn, "acne on skin", 1, AdapterPlan("acne", None, 0.0, 0.0, ())),)),
+    ]
+    opened.store.jobs.append_events(key, [(n, event_to_json(event)) for n, event in enumerate(told, 1)])
+    opened.store.jobs.finish(key, "This looks like acne.", json.dumps({"label": "acne"}), MANIFEST)
+    return drawn
+
+
+def test_the_list_has_everybody_of_the_run_and_no_answer_of_anybody() -> None:
+    page = open_page("participants", account("anna", "owner"))
+    listed = page.dataframe[0].value
+    assert list(listed["Number"]) == ["P0002", "P0001"]
+    assert list(listed["Outcome"]) == ["Active", "Completed"]
+    assert list(listed["Answers"]) == [5, 17]
+    assert audited() == []
+    page = page.button_group(key="people_outcomes").set_value(["completed"]).run()
+    assert list(page.dataframe[0].value["Number"]) == ["P0001"]
+    page = page.button_group(key="run_participants").set_value("pilot").run()
+    assert "Nobody has arrived" in words(page)
+
+
+def test_opening_somebody_is_written_down_once_and_shows_answers_in_words() -> None:
+    services().store.save_answer("P0002", "trust", 2, period=1)
+    page = open_participant("P0002").run()
+    assert audited() == [("participant opened", "P0002", "")]
+    answers = page.dataframe[1].value
+    trust = answers[answers["Item"] == "trust"].iloc[0]
+    assert (trust["Answer"], trust["Changed"]) == ("2 (Disagree)", 1)
+    assert trust["Step"] == "Rating, Assistant 1"
+    assert trust["Condition"] == services().store.state("P0002").sequence[0]
+    page.selectbox(key="people_open").select("P0001").run()
+    assert audited() == [("participant opened", "P0002", ""), ("participant opened", "P0001", "")]
+
+
+def test_nothing_is_shown_when_it_cannot_be_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    from study_app.study.errors import NotSaved
+
+    page = open_page("participants", account("anna", "owner"))
+
+    def full(*_: object) -> None:
+        raise NotSaved("Not saved: the disk is full.")
+
+    monkeypatch.setattr(services().store.researcher.audit, "add", full)
+    page = page.selectbox(key="people_open").select("P0001").run()
+    assert len(page.dataframe) == 1, "the list only"
+    assert page.error
+
+
+def test_the_conversation_is_there_as_it_was_with_its_pictures() -> None:
+    conversation()
+    page = open_participant("P0002")
+    said = [message.avatar for message in page.chat_message]
+    assert said == [":material/person:", ":material/counter_1:", ":material/person:", ":material/counter_2:"]
+    bodies = [element.proto.body for element in page.get("html")]
+    assert any("What &lt;b&gt;is&lt;/b&gt; it?" in body for body in bodies), "foreign text stays text"
+    assert any("<strong>acne</strong>" in body for body in bodies)
+    pictures = page.get("image") or page.get("imgs")
+    assert len(pictures) >= 4, "a photo in each period, and beside the drawn picture again"
+    assert "participant said: psoriasis" in words(page)
+
+
+def test_a_new_link_leads_to_the_same_participant() -> None:
+    page = open_participant("P0002")
+    page = page.button(key="link_P0002").click().run()
+    token = page.code[0].value.split("?t=")[1]
+    state = services().store.participant_by_token(token)
+    assert state is not None
+    assert state.participant == "P0002"
+    assert audited()[-1] == ("new link for participant", "P0002", "")
+    other = page.selectbox(key="people_open").select("P0001").run()
+    assert not other.code, "another participant's link is not shown"
+
+
+def test_excluding_needs_a_reason() -> None:
+    page = open_participant("P0001").button(key="exclude_P0001").click().run()
+    assert "Give a reason" in words(page)
+    assert services().store.state("P0001").status == "completed"
+    page.text_input(key="reason_P0001").set_value("took part twice")
+    page = page.button(key="exclude_P0001").click().run()
+    assert services().store.state("P0001").exclusion_reason == "took part twice"
+    assert audited()[-1] == ("participant excluded", "P0001", "took part twice")
+    assert not [button for button in page.button if button.key == "exclude_P0001"]
+
+
+def test_withdrawing_needs_the_number_and_leaves_nothing() -> None:
+    page = open_participant("P0001").button(key="withdraw_P0001").click().run()
+    assert "Nothing was erased" in words(page)
+    page.text_input(key="confirm_P0001").set_value("P0002")
+    page = page.button(key="withdraw_P0001").click().run()
+    assert services().store.state("P0001").status == "completed"
+    page.text_input(key="confirm_P0001").set_value("p0001")
+    page = page.button(key="withdraw_P0001").click().run()
+    assert services().store.state("P0001").status == "withdrawn"
+    assert audited()[-1] == ("participant withdrawn and erased", "P0001", "")
+    assert "No answers are kept" in words(page)
+    assert "nothing is left to do" in words(page)
+    assert len(page.dataframe) == 1
+
+
+def test_looking_at_somebody_changes_nothing() -> None:
+    """`visit.current` would draw a sequence or complete the study."""
+    opened = services()
+    newcomer = arrive(opened.store, opened.study)
+    opened.store.record_consent(newcomer, agreed=True)
+    walk_to(opened.store, opened.media, "P0002", "comments", colour=1)
+    with opened.store.database.read() as conn:
+        before = "\n".join(conn.iterdump())
+    for person in read_people(opened.store.database, opened.study, "live"):
+        read_answers(opened.store.database, look_at(opened.store.database, person.participant))
+    with opened.store.database.read() as conn:
+        assert "\n".join(conn.iterdump()) == before
+
+
+def test_answers_in_words() -> None:
+    study = services().study
+    assert in_words(study, "trust", 5) == "5 (Strongly Agree)"
+    assert in_words(study, "gender", "female") == "Female"
+    assert in_words(study, "of a later version", "x") == "x"
+
+
+def test_several_options_in_words(moles: object) -> None:
+    from study_app.study.definition import Study
+    from study_app.study.definition_items import Multiple
+
+    assert isinstance(moles, Study)
+    study = moles.in_language(moles.languages[0])
+    item = next(each for each in (*study.items, *study.demographics) if isinstance(each, Multiple))
+    value = json.dumps([option.value for option in item.options[:2]])
+    assert in_words(study, item.id, value) == ", ".join(option.label for option in item.options[:2])
