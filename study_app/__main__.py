@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
+from study_app import texts
 from study_app.study.access.audit import COMMAND_LINE, Action
 from study_app.study.allocation import sequences
 from study_app.study.definition import DefinitionError, Study, load_study
@@ -99,8 +100,10 @@ def check(file: Annotated[Path, typer.Argument(help="Study file (YAML).")] = DEF
     typer.echo(f"  definition hash {study.hash}")
     for field in placeholders(study):
         typer.echo(f"  to be replaced before a real study: {field}")
-    if study.languages != ("en",):
-        typer.echo("  the app's own words (buttons, progress, errors) are in English")
+    for language in study.languages:
+        if texts.spoken_in(language) is None:
+            words = "the app's own words (buttons, progress, errors) are in English"
+            typer.echo(f"  in {language}, {words}: there is no study_app/texts/{language}.yaml")
 
 
 def placeholders(study: Study) -> list[str]:
@@ -133,7 +136,7 @@ def serve(
     def on_ready() -> None:
         typer.echo(f"Participants:  {url}")
         typer.echo(f"Researcher:    {url}researcher" + (f"   setup code: {code}" if code else ""))
-        typer.echo(f"{run_kind.value.capitalize()} run of '{loaded.title}' into {db}. Ctrl-C ends it.")
+        typer.echo(f"{environment['SKINGEN_RUN_KIND'].capitalize()} run of '{loaded.title}' into {db}. Ctrl-C ends it.")
         if browser:
             open_browser(url)
 

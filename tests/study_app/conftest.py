@@ -14,8 +14,12 @@ from study_app.study.media import MediaStore, folder_of
 from study_app.study.store import Store
 
 SKINGEN = Path(__file__).parents[2] / "questionnaires" / "skingen.yaml"
+ENGLISH = Path(__file__).parent / "studies" / "skingen_english.yaml"
+"""The same study in one language, its texts each on its own line: what tests change a line of."""
 MOLES = Path(__file__).parent / "studies" / "moles.yaml"
 """Other conditions, items, kinds of items and languages than the studies that ship."""
+ADVICE = Path(__file__).parent / "studies" / "advice.yaml"
+"""Decisions before and after an advice, assigned cases, a mixed design."""
 
 
 @pytest.fixture(scope="session")

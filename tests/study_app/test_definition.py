@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from study_app.study.definition import DefinitionError, Study, load_study
-from tests.study_app.conftest import SKINGEN
+from tests.study_app.conftest import ENGLISH
 
 TABLE_4 = [
     ("trust", "I can trust the system.", "Perceived Trust", True),
@@ -25,7 +25,7 @@ TABLE_4 = [
 
 def problems(folder: Path, *changes: tuple[str, str]) -> list[str]:
     """What is said of the study file after ``changes`` (old, new); each old text must be there."""
-    text = SKINGEN.read_text()
+    text = ENGLISH.read_text()
     for old, new in changes:
         assert old in text
         text = text.replace(old, new, 1)
@@ -37,7 +37,7 @@ def problems(folder: Path, *changes: tuple[str, str]) -> list[str]:
 
 
 def line_of(text: str) -> int:
-    return next(n for n, line in enumerate(SKINGEN.read_text().splitlines(), 1) if text in line)
+    return next(n for n, line in enumerate(ENGLISH.read_text().splitlines(), 1) if text in line)
 
 
 def test_the_skingen_study_asks_table_4_word_for_word(study: Study) -> None:
@@ -58,7 +58,7 @@ def test_consent_is_one_sentence_and_five_bullets_with_the_medical_warning(study
 
 def test_canonical_form_is_read_back_and_ignores_layout(study: Study, tmp_path: Path) -> None:
     assert Study.from_canonical(study.canonical()) == study
-    data = yaml.safe_load(SKINGEN.read_text())
+    data = yaml.safe_load(ENGLISH.read_text())
     reordered = tmp_path / "reordered.yaml"
     reordered.write_text("# another comment\n" + yaml.safe_dump(dict(reversed(data.items())), sort_keys=False))
     assert load_study(reordered).hash == study.hash
@@ -66,7 +66,7 @@ def test_canonical_form_is_read_back_and_ignores_layout(study: Study, tmp_path: 
 
 def test_a_changed_wording_is_another_definition(study: Study, tmp_path: Path) -> None:
     changed = tmp_path / "changed.yaml"
-    changed.write_text(SKINGEN.read_text().replace("I can trust the system.", "I trust the system."))
+    changed.write_text(ENGLISH.read_text().replace("I can trust the system.", "I trust the system."))
     assert load_study(changed).hash != study.hash
 
 

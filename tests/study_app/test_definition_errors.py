@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from study_app.study.definition import DefinitionError, load_study
-from tests.study_app.conftest import MOLES, SKINGEN
+from tests.study_app.conftest import ENGLISH, MOLES
 
 
 def mistakes(folder: Path, good: Path, old: str, new: str) -> list[str]:
@@ -100,7 +100,7 @@ SKINGEN_MISTAKES = [
 
 @pytest.mark.parametrize(("old", "new", "message"), SKINGEN_MISTAKES)
 def test_a_mistake_in_the_skingen_study_is_told(tmp_path: Path, old: str, new: str, message: str) -> None:
-    told = mistakes(tmp_path, SKINGEN, old, new)
+    told = mistakes(tmp_path, ENGLISH, old, new)
     assert message in [problem.partition(": ")[2] for problem in told]
     numbers = [int(problem.partition(":")[0]) for problem in told]
     assert numbers == sorted(numbers)
@@ -156,8 +156,8 @@ def test_a_mistake_in_items_and_languages_is_told(tmp_path: Path, old: str, new:
 @pytest.mark.parametrize(
     ("good", "old", "new"),
     [
-        (SKINGEN, "planned_n: 32", "planned_n: 0"),
-        (SKINGEN, "explainer: cases", "explainer: case"),
+        (ENGLISH, "planned_n: 32", "planned_n: 0"),
+        (ENGLISH, "explainer: cases", "explainer: case"),
         (MOLES, "step: 10", "steps: 10"),
         (MOLES, "method: mean", "method: median"),
     ],
@@ -176,7 +176,7 @@ def places(value: Any, loc: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(value[key], (*loc, key))
 
 
-@pytest.mark.parametrize("good", [SKINGEN, MOLES], ids=lambda path: path.stem)
+@pytest.mark.parametrize("good", [ENGLISH, MOLES], ids=lambda path: path.stem)
 def test_whatever_stands_anywhere_is_a_mistake_that_is_told_or_no_mistake(tmp_path: Path, good: Path) -> None:
     """The rules between fields meet values of any shape: none of them may break the checker."""
     data = yaml.safe_load(good.read_text())
@@ -199,7 +199,7 @@ def test_whatever_stands_anywhere_is_a_mistake_that_is_told_or_no_mistake(tmp_pa
 
 
 def test_behind_an_instrument_lines_and_paths_are_those_of_the_file(tmp_path: Path) -> None:
-    text = SKINGEN.read_text().replace("items:  ", "items:\n  - {instrument: sus, repeated: false}\n#", 1)
+    text = ENGLISH.read_text().replace("items:  ", "items:\n  - {instrument: sus, repeated: false}\n#", 1)
     file = tmp_path / "broken.yaml"
     file.write_text(text.replace("id: ease", "id: Ease"))
     with pytest.raises(DefinitionError) as caught:

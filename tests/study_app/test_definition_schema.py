@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from study_app.study.definition_schema import FILE, schema_text
-from tests.study_app.conftest import MOLES, SKINGEN
+from tests.study_app.conftest import ENGLISH, MOLES, SKINGEN
 
 
 def test_the_schema_in_the_repository_is_current() -> None:
@@ -24,7 +24,7 @@ def test_good_studies_fit_the_schema(file: Path) -> None:
 
 
 def test_an_instrument_among_the_items_fits_the_schema() -> None:
-    data = yaml.safe_load(SKINGEN.read_text())
+    data = yaml.safe_load(ENGLISH.read_text())
     data["items"].append({"instrument": "sus", "repeated": False})
     jsonschema.validate(data, json.loads(FILE.read_text()))
 
@@ -41,7 +41,7 @@ def test_an_instrument_among_the_items_fits_the_schema() -> None:
     ],
 )
 def test_a_mistake_in_a_field_does_not_fit(old: str, new: str) -> None:
-    text = SKINGEN.read_text()
+    text = ENGLISH.read_text()
     assert old in text
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(text.replace(old, new, 1)), json.loads(FILE.read_text()))

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from study_app.__main__ import DEFAULT_STUDY, ROOT, cli
 from study_app.study.definition import Study, load_study
+from tests.study_app.conftest import ENGLISH
 
 TEXT = (ROOT / "docs" / "write-your-own-study.md").read_text()
 COMMANDS = re.findall(r"^python -m study_app (.*)$", TEXT, re.MULTILINE)
@@ -21,7 +22,7 @@ PIECES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TE
 @pytest.fixture(scope="module")
 def composed(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """The SkinGEN study with every piece of the page in it, and what the pieces speak of."""
-    data = yaml.safe_load(DEFAULT_STUDY.read_text())
+    data = yaml.safe_load(ENGLISH.read_text())
     items = [item for piece in PIECES for item in piece.get("items", [])]
     for piece in PIECES:
         data.update(piece)

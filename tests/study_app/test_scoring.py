@@ -13,7 +13,7 @@ from study_app.study.definition import DefinitionError, Likert, Study, load_stud
 from study_app.study.definition_items import Slider
 from study_app.study.instruments import SHIPPED, Instrument, load_instrument, names
 from study_app.study.scoring import Scored, scores
-from tests.study_app.conftest import SKINGEN
+from tests.study_app.conftest import ENGLISH
 
 RATINGS = st.lists(st.integers(1, 5), min_size=10, max_size=10)
 
@@ -23,7 +23,7 @@ def using(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """The SkinGEN study with every shipped instrument: the first after each condition, the others once."""
     rows = "".join(f"\n  - {{instrument: {name}, repeated: {str(name == 'sus').lower()}}}" for name in names())
     file = tmp_path_factory.mktemp("studies") / "study.yaml"
-    file.write_text(SKINGEN.read_text().replace("items:  ", f"items:{rows}\n#", 1))
+    file.write_text(ENGLISH.read_text().replace("items:  ", f"items:{rows}\n#", 1))
     return load_study(file)
 
 
@@ -109,7 +109,7 @@ def test_a_study_may_bring_an_instrument_of_its_own_and_its_mistakes_are_told(tm
     own = tmp_path / "instruments" / "own.yaml"
     good = (SHIPPED / "sus.yaml").read_text().replace("id: sus\n", "id: own\n", 1)
     file = tmp_path / "study.yaml"
-    file.write_text(SKINGEN.read_text().replace("items:  ", "items:\n  - {instrument: own, repeated: true}\n#", 1))
+    file.write_text(ENGLISH.read_text().replace("items:  ", "items:\n  - {instrument: own, repeated: true}\n#", 1))
     own.write_text(good)
     assert len(load_study(file).repeated_items) == 13
     own.write_text(good.replace("method: sum", "method: total"))
