@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from study_app.participant import consent, conversation, finish, photo, questionnaire
+from study_app.participant import consent, conversation, door, finish, photo, questionnaire, tab
 from study_app.participant.language import in_chosen_language, in_language, say
 from study_app.participant.layout import demonstration_banner, foot, scroll_up_on_a_new_step
 from study_app.services import Services, services
@@ -14,31 +14,45 @@ from study_app.study.visit import Visit
 
 def page() -> None:
     opened = services()
-    participant = _participant(opened)
+    token = _token(opened)
+    if token is None:
+        return  # the door has said why
+    participant = _participant(opened, token)
     if participant is None:
         _unknown_link(opened)
         return
-    opened.store.touch(participant)
-    now = in_language(visit.current(opened.store, participant))
+    found = visit.current(opened.store, participant)
+    if not isinstance(found.step, flow.Over):
+        opened.store.touch(participant)
+    now = in_language(found)
     st.set_page_config(page_title=now.study.title)
+    if not isinstance(now.step, flow.ENDS) and not tab.goes_on_here(opened, now):
+        return
     _show(opened, now)
     scroll_up_on_a_new_step(now)
 
 
-def _participant(opened: Services) -> str | None:
-    """Whoever the link belongs to; a newcomer's token is in the address before anything is asked.
+def _token(opened: Services) -> str | None:
+    """The token of the link; a newcomer's is made before anything is asked. None: they cannot come in like this.
 
     The tab remembers its token too: the browser's back button takes it out of the address.
     """
-    token = st.query_params.get("t") or st.session_state.get("token")
-    if token is None:
-        token = opened.store.arrive(opened.study, opened.run_kind)
+    found: str | None = st.query_params.get("t") or st.session_state.get("token")
+    return found or door.let_in(opened)
+
+
+def _participant(opened: Services, token: str) -> str | None:
+    """Whoever the link belongs to; from now on their token is in the address, and what a recruiting site wrote there
+    is not: nobody passes that on with the link."""
     state = opened.store.participant_by_token(token)
     if state is None:
         return None
     st.session_state["token"] = token
     if st.query_params.get("t") != token:
         st.query_params["t"] = token
+    for name in door.parameters_of(opened.study):
+        if name in st.query_params:
+            del st.query_params[name]
     return state.participant
 
 
@@ -61,9 +75,11 @@ def _show(opened: Services, now: Visit) -> None:
         case flow.Finished():
             finish.show_finished(opened, now)
         case flow.Declined():
-            finish.show_declined(now)
+            finish.show_declined(opened, now)
         case flow.ScreenedOut():
-            finish.show_screened_out(now)
+            finish.show_screened_out(opened, now)
+        case flow.Over():
+            finish.show_over(opened, now)
         case flow.FailedChecks():
             finish.show_failed_checks(opened, now)
         case flow.Excluded():

@@ -16,6 +16,7 @@ from study_app.study.definition_items import STRICT, is_default
 PARAMETER = r"^[A-Za-z][A-Za-z0-9_.-]*$"
 TAKEN = ("t", "lang", "embed", "embed_options")
 """Parameters of the app's own links."""
+KEPT = " (a parameter needs keep: true, and of who declines none is kept)"
 CODE = "code"
 """Stands in a return address for the completion code; so no parameter that is put there can have this name."""
 
@@ -115,7 +116,8 @@ def _return_urls(data: dict[str, Any]) -> Iterator[Problem]:
         if not re.match(r"https?://[^\s/]+", url) or re.search(r"\s", url):
             yield Problem(here, f"return_urls has {outcome} '{url}': write a whole address, https://...")
             continue
-        yield from _in_braces(here, url, kept, isinstance(codes, dict) and outcome in codes)
+        known = kept if outcome != "declined" else []  # of who declines nothing is kept
+        yield from _in_braces(here, url, known, isinstance(codes, dict) and outcome in codes)
 
 
 def _in_braces(here: tuple[str, str], url: str, kept: list[str], has_code: bool) -> Iterator[Problem]:
@@ -130,7 +132,7 @@ def _in_braces(here: tuple[str, str], url: str, kept: list[str], has_code: bool)
     for name in names:
         if name not in allowed:
             braces = ", ".join("{" + key + "}" for key in allowed) or "none"
-            text = f"return_urls has {here[1]} with {{{name}}}; allowed: {braces} (a parameter needs keep: true)"
+            text = f"return_urls has {here[1]} with {{{name}}}; allowed: {braces}{KEPT if name != CODE else ''}"
             yield Problem(here, text)
 
 

@@ -174,6 +174,9 @@ Step = (
     | Withdrawn
 )
 
+ENDS = (Finished, Declined, ScreenedOut, Over, FailedChecks, Excluded, Withdrawn)
+"""Steps after which nothing is asked."""
+
 CLOSED_BY_NEXT = (Demographics, FirstDecision, FinalDecision, Rating, FinalItems, Comments)
 """Steps that `Store.finish_step` ends."""
 

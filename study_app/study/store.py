@@ -36,6 +36,7 @@ from study_app.study.pictures import PictureOwners
 from study_app.study.researcher import Researchers
 from study_app.study.snapshots import participant_row, read_state
 from study_app.study.state import ParticipantState, RunKind, Value
+from study_app.study.tabs import Tabs
 
 __all__ = ["CannotOpen", "Counts", "NotSaved", "Refused", "Store", "StoreError", "UnknownParticipant"]
 
@@ -49,6 +50,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.door = Door(database)
+        self.tabs = Tabs(database)
         self.jobs = JobLog(database)
         self.photos = PhotoExchange(database)
         self.researcher = Researchers(database)
