@@ -15,7 +15,8 @@ from study_app.failures import guarded
 from study_app.look import CSS
 from study_app.participant import guard
 from study_app.participant import page as participant
-from study_app.researcher import accounts, audit, exports, login, monitor, participants, results, session
+from study_app.participant.not_open import told_if_not_open
+from study_app.researcher import accounts, audit, exports, login, monitor, participants, results, session, studies
 from study_app.study.access.roles import Account, Role, at_least
 
 # Of our own: a page with a named symbol as its icon makes the browser fetch that from another site.
@@ -37,6 +38,7 @@ RESEARCHER: tuple[tuple[str, str, Callable[[], None], Role], ...] = (
     ("Participants", "participants", participants.page, "editor"),
     ("Results", "results", results.page, "viewer"),
     ("Export", "export", exports.page, "editor"),
+    ("Studies", "studies", studies.page, "owner"),
     ("Accounts", "accounts", accounts.page, "owner"),
     ("Audit", "audit", audit.page, "owner"),
 )
@@ -51,7 +53,7 @@ def researcher_page(who: Account | None, title: str, url: str, show: Callable[[]
 
 
 def main() -> None:
-    study = st.Page(guard.guarded(participant.page), title="Study", default=True, visibility="hidden")
+    study = st.Page(guard.guarded(told_if_not_open(participant.page)), title="Study", default=True, visibility="hidden")
     who = session.signed_in_if_known()
     pages = [researcher_page(who, *each) for each in RESEARCHER]
     chosen = st.navigation([study, *pages], position="top" if who else "hidden")

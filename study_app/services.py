@@ -14,6 +14,7 @@ from study_app.jobs import JobRunner
 from study_app.models import KnownModels
 from study_app.study.definition import Study, load_study
 from study_app.study.media import MediaStore, folder_of
+from study_app.study.running import Running
 from study_app.study.state import RunKind
 from study_app.study.store import Store
 
@@ -25,13 +26,19 @@ class Services:
     study: Study
     folder: Path
     """Where the study file is: the files of assigned cases are named from there."""
-    run_kind: RunKind
+    started_as: RunKind
+    """The run named at the start; `run_kind` is the one that counts."""
     database: Path
     store: Store
     media: MediaStore
     client: PipelineClient
     models: KnownModels
     runner: JobRunner
+
+    @property
+    def run_kind(self) -> RunKind:
+        """The run of those who arrive now: the Studies page may have changed it. Raises NotSaved."""
+        return Running(self.store.database).run_kind(self.study.id, self.started_as)
 
 
 @st.cache_resource(show_spinner=False)

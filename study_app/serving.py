@@ -20,6 +20,7 @@ from pipeline.localserver import start_local_server
 from study_app.study.definition import Study
 from study_app.study.errors import Refused
 from study_app.study.media import folder_of
+from study_app.study.running import Running
 from study_app.study.state import RunKind
 from study_app.study.store import Store
 
@@ -47,6 +48,7 @@ def app_environment(
             raise Refused(f"{database} holds simulated participants; give people a database of their own (--db).")
         if store.meta("reconstruction"):
             raise Refused(f"{database} holds a reconstruction of the paper; give people a database of their own (--db).")
+        run_kind = Running(store.database).run_kind(study.id, run_kind)  # as switched on the Studies page
         code = None if store.researcher.is_set() else secrets.token_hex(4)
     finally:
         store.close()

@@ -19,6 +19,7 @@ from study_app.study.definition import Study
 from study_app.study.entry import Arrival, new_code, plain_code
 from study_app.study.errors import Refused
 from study_app.study.events import append_event
+from study_app.study.running import check_open
 from study_app.study.snapshots import participant_row
 from study_app.study.state import RunKind, Status
 
@@ -145,10 +146,12 @@ def hashed(token: str) -> str:
 
 
 def _arrive(conn: sqlite3.Connection, study: Study, run_kind: RunKind, now: str) -> tuple[str, str]:
-    """A new participant and the token of their first link. Raises Refused where people and a reconstruction would mix."""
+    """A new participant and the token of their first link. Raises Refused where people and a reconstruction would mix,
+    NotOpen while the study is paused or closed."""
     alone = conn.execute("SELECT 1 FROM meta WHERE key = 'reconstruction'").fetchone() is not None
     if alone != (run_kind == "reconstruction"):
         raise Refused("A reconstruction has a database of its own: nobody else takes part in it.")
+    check_open(conn, study.id)
     token = secrets.token_urlsafe(16)
     number = conn.execute("SELECT count(*) + 1 FROM participant").fetchone()[0]
     participant = f"P{number:04d}"  # rows are never deleted, so the count is the last number

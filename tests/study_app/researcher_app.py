@@ -9,7 +9,7 @@ import pytest
 from argon2 import PasswordHasher
 from streamlit.testing.v1 import AppTest
 
-from study_app.researcher import accounts, audit, exports, monitor, participants, results, session
+from study_app.researcher import accounts, audit, exports, monitor, participants, results, session, studies
 from study_app.services import services
 from study_app.study.access import accounts as stored_accounts
 from study_app.study.access import sessions
@@ -21,6 +21,7 @@ PATIENCE_S = 120
 PAGES = {
     "monitor": (monitor.page, "viewer"),
     "participants": (participants.page, "editor"),
+    "studies": (studies.page, "owner"),
     "results": (results.page, "viewer"),
     "export": (exports.page, "editor"),
     "accounts": (accounts.page, "owner"),
