@@ -20,7 +20,7 @@ _SMALL_PX = 160
 
 def offer(services: Services, visit: Visit, exposure: Exposure) -> None:
     """A button back to the photo step; nothing where the assistant could tell."""
-    if not exposure.abstained:
+    if not exposure.abstained or visit.study.photo.assigned:
         return
     nth = len(exposure.earlier_photos) + 1
     words, key = say("photo.choose_another"), f"exchange_{exposure.period}_{nth}"

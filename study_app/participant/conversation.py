@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pipeline.types import DIAGNOSIS_PROMPT, Condition
+from pipeline.types import Condition
 from study_app.participant import another_photo, pictures, waiting
 from study_app.participant.language import say, tell_models_language
 from study_app.participant.layout import assistants, foot, head, not_saved
+from study_app.participant.prompts import all_asked, first_question, next_prompt
 from study_app.participant.rounds import Round, request_for, rounds
 from study_app.participant.safe_text import show_text
 from study_app.participant.turns import asked_as, show_answer, show_question
@@ -28,9 +29,13 @@ _QUESTION_LENGTH = 500
 def show(services: Services, visit: Visit, period: int) -> None:
     exposure = visit.state.exposures[period]
     if not exposure.about_photo:
-        _ask(services, visit, exposure, (), DIAGNOSIS_PROMPT)
+        _ask(services, visit, exposure, (), first_question(visit.study))
         return
     past = rounds(services.store.jobs, exposure.about_photo)
+    due = next_prompt(visit.study, past)
+    if due is not None:
+        _ask(services, visit, exposure, past, due)
+        return
     _bottom(services, visit, exposure, past)
     head(visit, visit.study.name_in_period(period), assistants(visit, period))
     tell_models_language()
@@ -125,15 +130,17 @@ def _bottom(services: Services, visit: Visit, exposure: Exposure, past: Sequence
         if past[-1].job.open:
             waiting.progress_and_cancel(services, past[-1].job.key)
             return
-        if not exposure.answered:
+        if not exposure.answered or not all_asked(visit.study, past):
             return
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
-            question = st.chat_input(
-                say("conversation.ask"),
-                max_chars=_QUESTION_LENGTH,
-                submit_mode="disable",
-                key=f"ask_{exposure.period}",
-            )
+            question = None
+            if visit.study.conversation.free_questions:
+                question = st.chat_input(
+                    say("conversation.ask"),
+                    max_chars=_QUESTION_LENGTH,
+                    submit_mode="disable",
+                    key=f"ask_{exposure.period}",
+                )
             arrow = ":material/arrow_forward:"
             rate = st.button(say("conversation.rate"), type="primary", icon=arrow, icon_position="right", key="rate")
     if rate:

@@ -51,9 +51,12 @@ def foot(study: Study, participant: str = "") -> None:
 def assistants(visit: Visit, period: int) -> str:
     """Where in the study: "Assistant 2 of 3"; just the name where there is one only."""
     name = visit.study.name_in_period(period)
-    if visit.study.periods == 1:
+    if visit.study.conditions_met > 1:
+        name = say("page.assistant_of", assistant=name, assistants=visit.study.conditions_met)
+    photos = visit.study.photo.cases_per_condition
+    if photos == 1:
         return name
-    return say("page.assistant_of", assistant=name, assistants=visit.study.periods)
+    return say("case.nth", assistant=name, number=(period - 1) % photos + 1, photos=photos)
 
 
 def not_saved() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from study_app.participant import consent, conversation, door, finish, photo, questionnaire, tab
+from study_app.participant import consent, conversation, door, finish, photo, questionnaire, reliance, tab
 from study_app.participant.language import in_chosen_language, in_language, say
 from study_app.participant.layout import demonstration_banner, foot, scroll_up_on_a_new_step
 from study_app.services import Services, services
@@ -64,6 +64,10 @@ def _show(opened: Services, now: Visit) -> None:
             questionnaire.show_demographics(opened, now)
         case flow.Photo(period):
             photo.show(opened, now, period)
+        case flow.FirstDecision(period):
+            reliance.show_first(opened, now, period)
+        case flow.FinalDecision(period):
+            reliance.show_final(opened, now, period)
         case flow.Conversation(period):
             conversation.show(opened, now, period)
         case flow.Rating(period):

@@ -11,7 +11,7 @@ import streamlit as st
 from pipeline.photo import MAX_BYTES, MAX_PIXELS, MIN_SIDE, CleanPhoto, PhotoError, clean_photo
 from study_app.gallery import GalleryPhoto, offered
 from study_app.models import Models
-from study_app.participant import another_photo
+from study_app.participant import another_photo, assigned
 from study_app.participant.guard import guarded
 from study_app.participant.language import condition_name, say
 from study_app.participant.layout import assistants, foot, head, not_saved
@@ -27,6 +27,9 @@ _MEGABYTES = MAX_BYTES // 2**20
 
 
 def show(services: Services, visit: Visit, period: int) -> None:
+    if visit.study.photo.assigned:
+        assigned.begin(services, visit, period)
+        return
     before = visit.state.exposures.get(period)
     name = visit.study.name_in_period(period)
     title = say("photo.another_for", assistant=name) if before else say("photo.for", assistant=name)

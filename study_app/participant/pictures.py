@@ -10,6 +10,7 @@ import streamlit as st
 from pipeline.types import Case
 from study_app.models import Models
 from study_app.participant.answer import Answer
+from study_app.participant.assigned import photo_name
 from study_app.participant.guard import guarded
 from study_app.participant.language import condition_name, say
 from study_app.participant.turns import show_answer
@@ -93,7 +94,7 @@ def compare(services: Services, visit: Visit, photo: str, comparison: Comparison
         entry = _chosen(comparison)
         left, right = st.columns(2, wrap=False, gap="xxsmall")
         with left:
-            show_picture(services, participant, photo, say("pictures.your_photo"))
+            show_picture(services, participant, photo, photo_name(visit))
         with right:
             show_picture(services, participant, entry.picture, entry.caption)
         show_answer(entry.text)
@@ -122,12 +123,13 @@ def photo_card(services: Services, visit: Visit, exposure: Exposure, answers: Se
     with about:
         if mask is not None:
             outlined = st.toggle(say("pictures.outline"), key=f"outline_{exposure.period}")
-        st.markdown(f"**{say('pictures.your_photo')}**")
-        said = exposure.known_label
-        known = say("pictures.you_said", condition=condition_name(said)) if said else ""
-        st.markdown(known or say("pictures.you_did_not_know"))
+        st.markdown(f"**{photo_name(visit)}**")
+        if not visit.study.photo.assigned:
+            said = exposure.known_label
+            known = say("pictures.you_said", condition=condition_name(said)) if said else ""
+            st.markdown(known or say("pictures.you_did_not_know"))
     shown = mask.overlay if outlined and mask is not None else exposure.photo
-    alt = say("pictures.your_photo_outlined") if outlined else say("pictures.your_photo")
+    alt = say("pictures.your_photo_outlined") if outlined else photo_name(visit)
     with picture:
         show_picture(services, visit.state.participant, shown, alt, captioned=False)
 

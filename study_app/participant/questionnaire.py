@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from study_app.participant import assigned
 from study_app.participant.items import ask, beside_each_other
 from study_app.participant.language import say
 from study_app.participant.layout import assistants, foot, head
@@ -33,16 +34,18 @@ def show_demographics(services: Services, visit: Visit) -> None:
 def show_rating(services: Services, visit: Visit, period: int) -> None:
     name = visit.study.name_in_period(period)
     where = say("questions.rating_of", assistant=assistants(visit, period))
-    head(visit, say("questions.how_was", assistant=name), where)
+    talks = flow.condition_of(visit.study, visit.state, period).talks
+    head(visit, say("questions.how_was", assistant=name) if talks else say("case.rate_title"), where)
+    assigned.show_pictures(services, visit, period)
     st.markdown(_introduction(visit.study.repeated_items))
-    _items(services, visit, visit.study.repeated_items, period)
+    items_page(services, visit, visit.study.repeated_items, period)
 
 
 def show_final(services: Services, visit: Visit) -> None:
     head(visit, say("questions.looking_back"))
     intro = flow.final_items_intro(visit.study, visit.state)
     st.markdown(intro or _introduction(visit.study.final_items))
-    _items(services, visit, visit.study.final_items, None)
+    items_page(services, visit, visit.study.final_items, None)
 
 
 def show_comments(services: Services, visit: Visit) -> None:
@@ -69,7 +72,7 @@ def _introduction(items: tuple[Item, ...]) -> str:
     return say("questions.how_far") if all_scales else say("questions.no_right")
 
 
-def _items(services: Services, visit: Visit, items: tuple[Item, ...], period: int | None) -> None:
+def items_page(services: Services, visit: Visit, items: tuple[Item, ...], period: int | None) -> None:
     begin_clock(visit)
     saved = [_item(services, visit, n, item, period) for n, item in enumerate(items, 1)]
     st.markdown(say("questions.saved_of", saved=sum(saved), all=len(saved)))

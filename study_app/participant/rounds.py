@@ -55,6 +55,8 @@ def request_for(
     """
     done = [r for r in past if r.job.status == "done"]
     condition = flow.condition_of(visit.study, visit.state, exposure.period).explainer
+    if condition == "none":
+        raise ValueError("There is no conversation in a condition without an explainer.")
     return ExplainRequest(
         key=key,
         condition=instead or condition,

@@ -60,10 +60,19 @@ def walk_to(store: Store, media: MediaStore, participant: str, step_key: str, ra
                 store.record_consent(participant, agreed=True)
             case flow.Photo(period):
                 store.start_exposure(participant, period, media.keep(participant, png(colour)), None)
+                if not flow.condition_of(now.study, now.state, period).talks:
+                    store.finish_exposure(participant, period)
             case flow.Conversation(period):
                 ask(store, participant, period)
                 store.finish_exposure(participant, period)
-            case flow.Demographics() | flow.Rating() | flow.FinalItems() | flow.Comments():
+            case (
+                flow.Demographics()
+                | flow.FirstDecision()
+                | flow.FinalDecision()
+                | flow.Rating()
+                | flow.FinalItems()
+                | flow.Comments()
+            ):
                 _answer_all(store, now, rating)
                 store.finish_step(participant, now.step.key)
             case _:
@@ -72,7 +81,8 @@ def walk_to(store: Store, media: MediaStore, participant: str, step_key: str, ra
 
 def _answer_all(store: Store, now: visit.Visit, rating: int) -> None:
     """The rating on every scale, the first of several options, whatever fits where there is neither; attentively."""
-    period = now.step.period if isinstance(now.step, flow.Rating) else None
+    step = now.step
+    period = step.period if isinstance(step, flow.FirstDecision | flow.FinalDecision | flow.Rating) else None
     for item in flow.asked(now.study, now.step):
         if (item.id, period) not in now.state.answers:
             store.save_answer(now.state.participant, item.id, _answer(item, rating), period)

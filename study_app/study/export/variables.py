@@ -75,6 +75,23 @@ class Definition:
     source: Study | None = field(default=None, repr=False, compare=False)
 
     @property
+    def photos(self) -> int:
+        """How many assigned cases a participant meets in each condition."""
+        return self.source.photo.cases_per_condition if self.source is not None else 1
+
+    @property
+    def cells(self) -> tuple[tuple[str, str], ...]:
+        """(name, label) of what a participant answers the repeated items about: a condition, or a photo in it."""
+        if self.photos == 1:
+            return self.conditions
+        numbers = range(1, self.photos + 1)
+        return tuple((f"{key}_{n}", f"{label}, photo {n}") for key, label in self.conditions for n in numbers)
+
+    def cell(self, condition: str, period: int) -> str:
+        """The name in `cells` of the exposure of ``period``."""
+        return condition if self.photos == 1 else f"{condition}_{(period - 1) % self.photos + 1}"
+
+    @property
     def short(self) -> str:
         return self.hash[:SHORT]
 

@@ -48,7 +48,8 @@ PER_OPTION: dict[AskedKind, tuple[tuple[int | str, str], ...]] = {
 
 
 class Key(NamedTuple):
-    """What a column holds. ``condition`` is None for what is asked once, ``option`` where only one is chosen."""
+    """What a column holds. ``condition`` is None for what is asked once, and has the number of the photo where there
+    are several in a condition; ``option`` is None where only one is chosen."""
 
     item: str
     condition: str | None
@@ -119,7 +120,7 @@ def _merged(name: str, key: Key, versions: Sequence[tuple[str, Wanted]]) -> Vari
 
 
 def _wanted(definition: Definition) -> Iterator[tuple[Key, Wanted]]:
-    for condition, label in definition.conditions:
+    for condition, label in definition.cells:
         yield Key(PERIOD, condition), Wanted(f"Period in which {label} was met", "integer")
         yield Key(SECONDS, condition), Wanted(f"Time with {label}, from photo to rating", "number", "s")
     for asked in definition.asked:
@@ -144,7 +145,7 @@ def _places(definition: Definition, per_condition: bool) -> Iterator[tuple[str |
     if not per_condition:
         yield None, ""
         return
-    for condition, label in definition.conditions:
+    for condition, label in definition.cells:
         yield condition, f"{label}: "
 
 
@@ -175,8 +176,9 @@ def wide_rows(
     for person in conn.execute(people, (study,)):
         row: list[Any] = [*person, *([None] * len(columns))]
         for _, condition, period, started, finished in exposures(person[0]):
-            row[places[Key(PERIOD, condition)]] = period
-            row[places[Key(SECONDS, condition)]] = _seconds(started, finished)
+            cell_of = versions[person[VERSION]].cell(condition, period)
+            row[places[Key(PERIOD, cell_of)]] = period
+            row[places[Key(SECONDS, cell_of)]] = _seconds(started, finished)
         given = answers(person[0])
         for key, cell in _filled(versions[person[VERSION]], given):
             if key not in places:
@@ -191,7 +193,7 @@ def _filled(definition: Definition, given: Sequence[Any]) -> Iterator[tuple[Key,
     asked = {one.item: one for one in definition.asked}
     conditions: dict[int | None, str | None] = {None: None}
     for _, item, period, condition, value in given:
-        conditions[period] = None if period is None else condition
+        conditions[period] = None if period is None or condition is None else definition.cell(condition, period)
         if item in asked:
             yield from _cells(asked[item], conditions[period], value)
         else:
