@@ -44,7 +44,7 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 
 def test_the_pieces_make_a_study(composed: Study) -> None:
-    assert len(PIECES) == 7
+    assert len(PIECES) == 8
     assert [condition.key for condition in composed.conditions] == ["words", "pictures"]
     assert composed.design.sequences == "williams"
     assert {item.kind for item in composed.items} == {
@@ -60,6 +60,7 @@ def test_the_pieces_make_a_study(composed: Study) -> None:
     assert composed.in_language("de").title == "Wie erklären Assistenten?"
     assert [score.id for score in composed.scores] == ["clarity"]
     assert [rule.item for rule in composed.eligibility] == ["age", "medical_background"]
+    assert (composed.entry.person, composed.entry.kept, composed.resume_within_hours) == ("PID", ("PID",), 48)
 
 
 def test_the_instruments_named_on_the_page_are_there() -> None:
