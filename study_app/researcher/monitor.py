@@ -9,12 +9,12 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from analysis.errors import AnalysisError
-from analysis.sources import read_tables
 from pipeline.client import PipelineUnavailable
 from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
+from study_app.researcher.session import signed_in
 from study_app.services import Services, services
+from study_app.study.live import NEWEST_ANSWERS_OF_MODELS, Live, read_live
 from study_app.study.state import RunKind
 from study_app.study.store import Counts
 
@@ -34,37 +34,42 @@ def page() -> None:
 @st.fragment(run_every=_EVERY_S)
 @guarded
 def _now(opened: Services, kind: RunKind) -> None:
-    """Everything that changes while people take part; drawn anew every few seconds."""
+    """Everything that changes while people take part; drawn anew every few seconds, the rest of the page stays."""
+    if signed_in() is None:
+        st.rerun()  # signed out in another tab: the page shows the door
     study = opened.study
     counts = opened.store.counts(study, kind)
-    people = _flow(opened, kind)
+    live = read_live(opened.store.database, study, kind)
     at = datetime.now(UTC)
     st.markdown(f"{study.title} · definition `{study.hash[:6]}` · updated {at:%H:%M:%S} UTC, every {_EVERY_S}\u00a0s")
-    _tiles(opened, counts, people)
+    _tiles(opened, counts, live)
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("Participant flow", anchor=False)
-        _bars(_stages(counts, people, len(study.conditions)), "Participants at each stage")
+        _bars(_stages(counts, live), "Participants at each stage")
         others = f"not eligible {counts.not_eligible} · left early {counts.left_early} · excluded {counts.excluded}"
         st.markdown(f"Declined {counts.declined} · {others}")
+        st.subheader("Flow by sequence", anchor=False)
+        _arms(live)
+        st.subheader("Times", anchor=False)
+        _times(live)
     with right:
         st.subheader("Balance", anchor=False)
         _balance(counts)
         st.subheader("Active now", anchor=False)
-        if counts.at_step:
-            _bars({_step_name(key): n for key, n in counts.at_step.items()}, "Active participants by step")
-        else:
-            st.markdown("Nobody is taking part at the moment.")
+        _steps(counts.at_step, "Active participants by step", "Nobody is taking part at the moment.")
+        st.subheader("Left early, by step", anchor=False)
+        _steps(live.stopped_at, "Where people stopped", "Nobody has left early.")
         st.subheader("Last failures", anchor=False)
         _troubles(opened)
 
 
-def _tiles(opened: Services, counts: Counts, people: pd.DataFrame) -> None:
+def _tiles(opened: Services, counts: Counts, live: Live) -> None:
     tiles = {
         "Completed": f"{counts.completed} of {opened.study.planned_n}",
         "In progress": str(counts.active),
         "Left early": str(counts.left_early),
-        "Median time": _median_minutes(people),
+        "Median time": _minutes(live.whole_s),
         "Model queue": _queue(opened),
     }
     for column, (name, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
@@ -79,35 +84,68 @@ def _queue(opened: Services) -> str:
     return str(health.queue) if health.ready else "starting"
 
 
-def _flow(opened: Services, kind: RunKind) -> pd.DataFrame:
-    """The view ``flow`` of this study and run kind."""
-    try:
-        flow = read_tables(opened.database).flow
-    except AnalysisError:
-        flow = None
-    if flow is None:
-        return pd.DataFrame(columns=["arrived_at", "completed_at", "allocated_at", "periods_finished"])
-    return flow[(flow["study"] == opened.study.id) & (flow["run_kind"] == kind)]
+def _minutes(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds / 60:.0f} min"
 
 
-def _median_minutes(people: pd.DataFrame) -> str:
-    done = people[people["completed_at"].notna()]
-    if done.empty:
-        return "–"
-    arrived = pd.to_datetime(done["arrived_at"], utc=True, format="ISO8601")
-    completed = pd.to_datetime(done["completed_at"], utc=True, format="ISO8601")
-    return f"{(completed - arrived).median().total_seconds() / 60:.0f} min"
-
-
-def _stages(counts: Counts, people: pd.DataFrame, periods: int) -> dict[str, int]:
-    finished = people["periods_finished"].fillna(0).astype(int)
+def _stages(counts: Counts, live: Live) -> dict[str, int]:
+    periods = len(live.arms[0].finished) if live.arms else 0
     return {
         "Arrived": counts.arrived,
         "Consented": counts.consented,
-        "Allocated": int(people["allocated_at"].notna().sum()),
-        **{f"Finished period {n}": int((finished >= n).sum()) for n in range(1, periods + 1)},
+        "Allocated": sum(arm.allocated for arm in live.arms),
+        **{f"Finished period {n}": sum(arm.finished[n - 1] for arm in live.arms) for n in range(1, periods + 1)},
         "Completed": counts.completed,
     }
+
+
+def _arms(live: Live) -> None:
+    """The crossover's arms side by side, as in CONSORT's extension for crossover trials."""
+    rows = [
+        {
+            "Sequence": _initials(arm.sequence),
+            "Allocated": arm.allocated,
+            **{f"Period {n}": finished for n, finished in enumerate(arm.finished, 1)},
+            "Completed": arm.completed,
+            "Left": arm.left,
+            "Excluded": arm.excluded,
+        }
+        for arm in live.arms
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", height="content", key="monitor_arms")
+
+
+def _steps(steps: Mapping[str, int], title: str, otherwise: str) -> None:
+    if steps:
+        _bars({_step_name(key): n for key, n in steps.items()}, title)
+    else:
+        st.markdown(otherwise)
+
+
+def _times(live: Live) -> None:
+    if live.page_s:
+        pages = " · ".join(f"{_step_name(step)} {seconds:.0f} s" for step, seconds in live.page_s.items())
+        st.markdown(f"Median from a page shown to its last answer: {pages}.")
+    if not live.models:
+        st.markdown("The models have not answered anybody yet.")
+        return
+    rows = [
+        {
+            "Explainer": latency.explainer,
+            "Answers": latency.answered,
+            "Failed": latency.failed,
+            "Median": _seconds(latency.median_s),
+            "95 %": _seconds(latency.p95_s),
+        }
+        for latency in live.models
+    ]
+    alt_text = "Seconds from a question to its complete answer"
+    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt=alt_text)
+    st.markdown(f"From a question to its complete answer; the newest {NEWEST_ANSWERS_OF_MODELS} questions.")
+
+
+def _seconds(seconds: float | None) -> str:
+    return "–" if seconds is None else f"{seconds:.1f} s"
 
 
 def _step_name(key: str) -> str:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from study_app.researcher import login, session
 from study_app.services import services
 from study_app.study.access import sessions
+from tests.study_app.people import arrive, walk_to
 from tests.study_app.researcher_app import (
     APP,
     PASSWORD,
@@ -165,3 +166,25 @@ def test_the_audit_is_shown_and_narrowed_down() -> None:
     assert set(page.dataframe[0].value["Who"]) == {"anna", "ben"}
     page = page.selectbox(key="audit_who").select("ben").run()
     assert list(page.dataframe[0].value["What"]) == ["Signed in", "Password set by invitation"]
+
+
+def test_the_monitor_shows_the_flow_of_each_sequence_and_where_people_are() -> None:
+    opened, token = services(), account("anna", "viewer")
+    walk_to(opened.store, opened.media, arrive(opened.store, opened.study, "pilot"), "finished")
+    walk_to(opened.store, opened.media, arrive(opened.store, opened.study, "pilot"), "rating:2", colour=1)
+    page = open_page("monitor", token)
+    assert not page.error
+    arms = page.dataframe[0].value
+    assert list(arms.columns) == [
+        "Sequence",
+        "Allocated",
+        "Period 1",
+        "Period 2",
+        "Period 3",
+        "Completed",
+        "Left",
+        "Excluded",
+    ]
+    assert arms[["Allocated", "Period 1", "Period 2", "Completed"]].sum().tolist() == [2, 2, 1, 1]
+    assert [metric.value for metric in page.metric][:2] == ["1 of 32", "1"]
+    assert "Nobody has left early." in words(page)
