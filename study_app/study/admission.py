@@ -54,7 +54,9 @@ class Door:
     def invite(self, study: Study, n: int) -> tuple[str, ...]:
         """``n`` new codes, stored hashed: this is the only time they are seen. Raises Refused for another entry."""
         if study.entry.kind != "invitation":
-            raise Refused(f"{study.id} has no entry by invitation; write into the study file: entry: {{kind: invitation}}")
+            raise Refused(
+                f"{study.id} has no entry by invitation; write into the study file: entry: {{kind: invitation}}"
+            )
         if not 1 <= n <= MOST_CODES:
             raise Refused(f"{n} codes; 1 to {MOST_CODES} can be made at once.")
         codes = tuple(new_code() for _ in range(n))
@@ -108,7 +110,8 @@ class Door:
         columns = "participant, run_kind, status, exclusion_reason, definition_hash, arrived_at, completed_at"
         with self._database.read() as conn:
             rows = conn.execute(
-                f"SELECT {columns} FROM participant WHERE participant IN (SELECT participant FROM panel_id) ORDER BY rowid"
+                f"SELECT {columns} FROM participant p "
+                "WHERE EXISTS (SELECT 1 FROM panel_id i WHERE i.participant = p.participant) ORDER BY rowid"
             ).fetchall()
             return tuple(PanelRow(**row, kept=_kept(conn, row["participant"])) for row in rows)
 

@@ -139,9 +139,11 @@ class _Session:
     def _converse(self, participant: str, condition: str, photo: str, period: int) -> None:
         """The store lets nobody on without an answered question, so one is stored that says what it is."""
         jobs = self.store.jobs
+        explainer = self.study.condition(condition).explainer
+        assert explainer != "none"  # the flow leads into no conversation there
         request = ExplainRequest(
             key=jobs.next_key(participant, period),
-            condition=self.study.condition(condition).explainer,
+            condition=explainer,
             photo=photo,
             seed=image_seed(self.study, participant, period),
         )

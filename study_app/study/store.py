@@ -44,8 +44,9 @@ SIGN_OF_LIFE = timedelta(minutes=1)
 
 
 class Store:
-    """One open database. ``door`` lets people in, ``jobs`` is the log of questions to the pipeline, ``photos`` the exchange of a photo
-    the assistant could not tell, ``researcher`` the accounts, ``pictures`` says whose they are."""
+    """One open database. ``door`` lets people in, ``tabs`` says which of their tabs goes on, ``jobs`` is the log of
+    questions to the pipeline, ``photos`` the exchange of a photo the assistant could not tell, ``researcher`` the
+    accounts, ``pictures`` says whose they are."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

@@ -218,9 +218,7 @@ def test_the_way_back_is_filled_in_and_escaped(store: Store, media: MediaStore, 
 
 
 def test_after_its_time_a_link_says_that_it_is_over_and_the_place_is_free(db: Path, study: Study) -> None:
-    limited = replace(
-        study, resume_within_hours=24.0, completion_codes=replace(study.completion_codes, over="C-LATE")
-    )
+    limited = replace(study, resume_within_hours=24.0, completion_codes=replace(study.completion_codes, over="C-LATE"))
     now = datetime.now(UTC) - timedelta(hours=25)
     store = Store.open(db, clock=lambda: now)
     media = MediaStore(db.parent / "media", store)
@@ -272,7 +270,7 @@ MISTAKES = [
     ("return_urls: {completed: 'https://a.org/?c={cod}'}", "return_urls has completed with {cod}; allowed: {code} (a parameter needs keep: true, and of who declines none is kept) [return_urls.completed]"),  # noqa: E501
     ("return_urls: {screened_out: 'https://a.org/'}", "return_urls has 'screened_out', for which there is no completion code [return_urls.screened_out]"),  # noqa: E501
     ("return_urls: {over: 'https://a.org/'}", "return_urls has 'over', which needs the field 'resume_within_hours' [return_urls.over]"),  # noqa: E501
-    ("resume_within_hours: 0", "the study has resume_within_hours 0; it must be greater than 0.0 [resume_within_hours]"),
+    ("resume_within_hours: 0", "the study has resume_within_hours 0; it must be greater than 0.0 [resume_within_hours]"),  # noqa: E501
 ]
 # fmt: on
 
