@@ -20,13 +20,19 @@ KEYS = ["participant", "item", "condition"]
 
 
 def checked_ratings(
-    ratings: pd.DataFrame, items: Sequence[Item], conditions: Sequence[Condition], source: str, exclude: bool = False
+    ratings: pd.DataFrame,
+    items: Sequence[Item],
+    conditions: Sequence[Condition],
+    source: str,
+    exclude: bool = False,
+    several_cases: bool = False,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the ratings with ``value`` as float, in their order, rows without a value left away.
 
     Args:
         exclude: leave bad rows out and return what was wrong with each, instead of raising. Of two
             answers to one item both are left out: nobody can say which one was meant.
+        several_cases: a condition is met in several periods, so that an item is answered once in each of them.
 
     Raises:
         InputError: an item or condition that the study does not have, a condition where there must
@@ -40,9 +46,10 @@ def checked_ratings(
     if wrong and not exclude:
         raise InputError(next(iter(wrong.values())))
     answered = ratings[ratings["value"].notna() & ~ratings.index.isin(list(wrong))].copy()
-    double = answered[answered.duplicated(KEYS, keep=False)]
+    keys = [*KEYS, "period"] if several_cases else KEYS
+    double = answered[answered.duplicated(keys, keep=False)]
     if len(double) and not exclude:
-        raise InputError(_answered_twice(double, source))
+        raise InputError(_answered_twice(double, source, keys))
     answered = answered.drop(index=double.index)
     answered["value"] = answered["value"].astype(float)
     again = {int(str(row.Index)): f"{row_name(source, row)}: answered more than once." for row in double.itertuples()}
@@ -95,9 +102,9 @@ def _wrong_value(where: str, item: Item, value: object) -> str:
     return ""
 
 
-def _answered_twice(double: pd.DataFrame, source: str) -> str:
+def _answered_twice(double: pd.DataFrame, source: str, keys: list[str]) -> str:
     first = double.iloc[0]
-    same = double[(double[KEYS].fillna("") == first[KEYS].fillna("")).all(axis=1)]
+    same = double[(double[keys].fillna("") == first[keys].fillna("")).all(axis=1)]
     rows = [row_name(source, row) for row in same.itertuples()]
     return f"{rows[0]}: answered again in {rows[1]}. Keep one of the two."
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.facts import Facts, with_notes
 from analysis.friedman import Floats, friedman
-from analysis.model import StudyData
+from analysis.model import StudyData, pivoted
 
 
 def response_times(data: StudyData) -> Facts:
@@ -25,8 +25,9 @@ def response_times(data: StudyData) -> Facts:
             found[item.key] = {"once": _quartiles(rows["duration_s"].to_numpy(float))}
             continue
         keys = [condition.key for condition in data.conditions]
-        wide = rows.pivot(index="participant", columns="condition", values="duration_s").reindex(columns=keys)
-        cells: Facts = {str(key): _quartiles(wide[key].dropna().to_numpy(float)) for key in wide}
+        wide = pivoted(rows, "condition", "duration_s").reindex(columns=keys)
+        of = {key: rows["duration_s"][rows["condition"] == key] for key in keys}
+        cells: Facts = {key: _quartiles(seconds.to_numpy(float)) for key, seconds in of.items()}
         found[item.key] = {**cells, "friedman": _test(wide)}
     return found
 

@@ -24,7 +24,7 @@ from analysis.describe import Description, half_up
 from analysis.model import Condition, Item
 
 Theme = Literal["light", "dark"]
-Format = Literal["png", "svg"]
+Format = Literal["png", "svg", "pdf"]
 Cells = Mapping[tuple[Item, Condition], Description]
 
 SIMULATED = "SIMULATED DATA"
@@ -33,6 +33,12 @@ WIDTH_IN, HEIGHT_IN, DPI = 3.6, 3.0, 300
 
 # Set once for the process and never changed: element ids of an SVG then depend on its content only.
 mpl.rcParams["svg.hashsalt"] = "skingen-figure-9"
+mpl.rcParams["pdf.fonttype"] = 42  # TrueType: text in a PDF can be searched and edited
+WITHOUT_DATE: dict[Format, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
 _drawing = threading.Lock()  # matplotlib's font and glyph caches are shared and not thread-safe
 
 
@@ -96,9 +102,8 @@ def figure9(cells: Cells, *, theme: Theme = "light", simulated: bool = False) ->
 def render(figure: Figure, kind: Format) -> bytes:
     """The file's bytes; the same figure gives the same bytes (no date, no random ids)."""
     buffer = io.BytesIO()
-    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
     with _drawing:
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata, facecolor=figure.get_facecolor())
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=WITHOUT_DATE[kind], facecolor=figure.get_facecolor())
     return buffer.getvalue()
 
 
@@ -154,7 +159,7 @@ def _draw_bars(
             textcoords="offset points",
             ha="center",
             fontsize=5.5,
-            color=_readable_on(palette.bars[place]) if height > 0 else palette.ink,
+            color=readable_on(palette.bars[place]) if height > 0 else palette.ink,
         )
 
 
@@ -200,7 +205,7 @@ def _stamp(figure: Figure, axes: Axes, palette: Palette) -> None:
     )
 
 
-def _readable_on(colour: str) -> str:
+def readable_on(colour: str) -> str:
     """Near-black or white, whichever contrasts more (WCAG relative luminance)."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

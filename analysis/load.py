@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -60,36 +61,87 @@ def load(
     if run_kind not in RUN_KINDS:
         raise InputError(f"run kind '{run_kind}': it is {' or '.join(RUN_KINDS)}.")
     raw = read_tables(Path(path))
-    study, people, notes = _asked(raw, run_kind, study, definition)
+    name, people, notes = _asked(raw, run_kind, study, definition)
     completed = people[people["outcome"] == "completed"]
-    left_out = left_out_of(people)
     if completed.empty:
-        raise NoData(nobody(raw.source, run_kind, len(people), left_out))
+        raise NoData(nobody(raw.source, run_kind, len(people), left_out_of(people)))
     hashes = _versions(completed, pool_versions, raw.source)
+    counted = _counted(raw, name, run_kind, hashes, scale, exclude_bad_rows)
+    check_people(counted.ratings, people, raw.source)
+    found = StudyData(
+        source=raw.source,
+        study=name,
+        run_kind=run_kind,
+        definitions=hashes,
+        items=counted.items,
+        conditions=counted.conditions,
+        participants=described(completed, raw.source),
+        ratings=_kept_columns(counted.of(completed)),
+        flow=flow_of(raw, name, people),
+        left_out=left_out_of(people),
+        notes=(*notes, *counted.notes),
+        simulated=raw.simulated,
+        last_answer=_last_answer(counted.of(completed)),
+        excluded_ratings=_kept_columns(counted.of(people[people["outcome"] == "excluded"])),
+        bad_rows=counted.bad_rows,
+        cases=counted.cases,
+    )
+    return _with_shown(found, raw, list(completed["participant"]))
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Everybody's ratings that can be counted, and what they were given to."""
+
+    items: tuple[Item, ...]
+    conditions: tuple[Condition, ...]
+    ratings: pd.DataFrame
+    bad_rows: tuple[str, ...]
+    cases: int
+    notes: tuple[str, ...]
+
+    def of(self, people: pd.DataFrame) -> pd.DataFrame:
+        return self.ratings[self.ratings["participant"].isin(people["participant"])]
+
+
+def _counted(
+    raw: RawTables, study: str, run_kind: str, hashes: tuple[str, ...], scale: tuple[int, int], exclude_bad_rows: bool
+) -> _Counted:
     rows = _rows(raw, study, run_kind, hashes)
     items, wording_notes = _items(raw, study, hashes, rows, scale)
     conditions = _conditions(raw, study, hashes, rows)
-    ratings, bad = checked_ratings(rows, items, conditions, raw.source.name, exclude_bad_rows)
-    check_people(ratings, people, raw.source)
-    counted = ratings[ratings["participant"].isin(completed["participant"])]
-    excluded = people["participant"][people["outcome"] == "excluded"]
-    return StudyData(
-        source=raw.source,
-        study=study,
-        run_kind=run_kind,
-        definitions=hashes,
-        items=items,
-        conditions=conditions,
-        participants=described(completed, raw.source),
-        ratings=_kept_columns(counted),
-        flow=flow_of(raw, study, people),
-        left_out=left_out,
-        notes=notes + wording_notes + _said_of(bad),
-        simulated=raw.simulated,
-        last_answer=_last_answer(counted),
-        excluded_ratings=_kept_columns(ratings[ratings["participant"].isin(excluded)]),
-        bad_rows=bad,
-        decisions=_decisions(raw, list(completed["participant"])),
+    cases = cases_per_condition(rows)
+    ratings, bad = checked_ratings(rows, items, conditions, raw.source.name, exclude_bad_rows, cases > 1)
+    notes = (*wording_notes, *_said_of(bad), *_said_of_cases(cases))
+    return _Counted(items, conditions, ratings, bad, cases, notes)
+
+
+def cases_per_condition(rows: pd.DataFrame) -> int:
+    """How many cases each participant met in each condition: its periods are more than the conditions of a sequence."""
+    if "sequence" not in rows or "period" not in rows:
+        return 1
+    periods = pd.to_numeric(rows["period"], errors="coerce")
+    met = rows["sequence"].map(lambda sequence: str(sequence).count(">") + 1 if sequence else None).astype(float)
+    share = (periods / met).max()
+    return 1 if pd.isna(share) else max(1, math.ceil(share))
+
+
+def _said_of_cases(cases: int) -> tuple[str, ...]:
+    if cases == 1:
+        return ()
+    return (
+        f"Every participant rated {cases} cases in each system. Means, standard deviations and counts are over all "
+        "ratings; the tests compare each participant's mean over the cases.",
+    )
+
+
+def _with_shown(data: StudyData, raw: RawTables, completed: list[str]) -> StudyData:
+    """What was shown and decided, where the file has it."""
+    return replace(
+        data,
+        decisions=_of(raw.decisions, completed),
+        exposures=_of(raw.exposures, completed),
+        replies=_of(raw.replies, completed),
     )
 
 
@@ -115,10 +167,8 @@ def _kept_columns(ratings: pd.DataFrame) -> pd.DataFrame:
     return kept
 
 
-def _decisions(raw: RawTables, completed: list[str]) -> pd.DataFrame | None:
-    if raw.decisions is None:
-        return None
-    return raw.decisions[raw.decisions["participant"].isin(completed)].reset_index(drop=True)
+def _of(frame: pd.DataFrame | None, completed: list[str]) -> pd.DataFrame | None:
+    return None if frame is None else frame[frame["participant"].isin(completed)].reset_index(drop=True)
 
 
 def _versions(completed: pd.DataFrame, pool: bool, source: Path) -> tuple[str, ...]:

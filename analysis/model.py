@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -13,6 +13,9 @@ RATINGS = ("participant", "condition", "item", "value", "period", "duration_s")
 
 DECISIONS = ("participant", "condition", "initial", "advice", "final", "truth")
 """Columns of the decisions before and after an advice, one row a case."""
+
+EXPOSURES = ("participant", "condition", "photo", "known_label", "truth", "diagnosis", "manifest")
+REPLIES = ("participant", "condition", "response_s")
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,38 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Arm:
+    """The participants of one sequence (an arm of the crossover).
+
+    Attributes:
+        sequence: ``text>cases>generated``.
+        finished: how many finished the first period, the second, ...; empty where that is not known.
+        out: reason -> number, of those who were allocated and are not analysed.
+    """
+
+    sequence: str
+    allocated: int
+    finished: tuple[int, ...]
+    completed: int
+    out: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Flow:
-    """How many participants reached each stage (of the chosen run kind and study)."""
+    """How many participants reached each stage (of the chosen run kind and study).
+
+    Attributes:
+        not_consented, not_allocated: reason -> number, of those who left before that stage.
+        arms: by sequence, in alphabetical order; empty where the file has no stages.
+    """
 
     arrived: int
     consented: int | None
     allocated: int | None
     completed: int
+    not_consented: dict[str, int] = field(default_factory=dict)
+    not_allocated: dict[str, int] = field(default_factory=dict)
+    arms: tuple[Arm, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +91,10 @@ class StudyData:
         last_answer: newest answered_at (ISO-8601, UTC) among the ratings, where known.
         excluded_ratings: the ratings of participants whose outcome is "excluded", same columns.
         bad_rows: what was wrong with each rating that was left out, one sentence each.
+        cases: how many cases a participant rated in each condition; 1 in a plain crossover.
         decisions: the columns DECISIONS, of the analysed participants; None where the study has none.
+        exposures, replies: what was shown and how long it took, the columns EXPOSURES and REPLIES; None where the
+            input does not have them.
     """
 
     source: Path
@@ -81,7 +112,10 @@ class StudyData:
     last_answer: str | None
     excluded_ratings: pd.DataFrame
     bad_rows: tuple[str, ...] = ()
+    cases: int = 1
     decisions: pd.DataFrame | None = None
+    exposures: pd.DataFrame | None = None
+    replies: pd.DataFrame | None = None
 
     @property
     def n(self) -> int:
@@ -132,12 +166,19 @@ class StudyData:
         return len(met) > 1 and int(met.nunique().max()) == 1 and self.ratings["condition"].nunique() > 1
 
     def by_condition(self, item: Item, with_excluded: bool = False) -> pd.DataFrame:
-        """(participants, conditions) floats of a repeated item, NaN where nothing was answered."""
+        """(participants, conditions) floats of a repeated item, NaN where nothing was answered; means over cases."""
         rows = self.of_item(item)
         people = list(self.participants["participant"])
         if with_excluded:
             more = self.excluded_ratings[self.excluded_ratings["item"] == item.key]
             rows = pd.concat([rows, more]) if len(more) else rows
             people += [who for who in self.excluded_ratings["participant"].unique() if who not in set(people)]
-        wide = rows.pivot(index="participant", columns="condition", values="value")
+        wide = pivoted(rows, "condition", "value")
         return wide.reindex(index=people, columns=[c.key for c in self.conditions]).astype(float)
+
+
+def pivoted(rows: pd.DataFrame, columns: str, values: str) -> pd.DataFrame:
+    """(participants, ``columns``): the one value of each cell, or its mean where several cases were answered."""
+    if rows.duplicated(["participant", columns]).any():
+        return rows.groupby(["participant", columns], sort=False)[values].mean().unstack(columns)
+    return rows.pivot(index="participant", columns=columns, values=values)

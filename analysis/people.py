@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.errors import InputError, NoData
-from analysis.model import Flow
+from analysis.model import Arm, Flow
 from analysis.sources import RawTables
 
 RUN_KINDS = ("live", "pilot", "reconstruction")
@@ -69,6 +69,7 @@ def of_definition(people: pd.DataFrame, definition: str, source: Path) -> pd.Dat
 
 
 def left_out_of(people: pd.DataFrame) -> dict[str, int]:
+    """Reason -> number of those who are not analysed."""
     counts: dict[str, int] = {}
     reasons = people["exclusion_reason"] if "exclusion_reason" in people else [None] * len(people)
     for outcome, reason in zip(people["outcome"], reasons, strict=True):
@@ -121,6 +122,31 @@ def flow_of(raw: RawTables, study: str, people: pd.DataFrame) -> Flow:
     completed = int((people["outcome"] == "completed").sum())
     if raw.flow is None:
         return Flow(len(people), None, None, completed)
-    rows = raw.flow[(raw.flow["study"] == study) & raw.flow["participant"].isin(people["participant"])]
-    consented, allocated = (int(rows[name].notna().sum()) for name in ("consented_at", "allocated_at"))
-    return Flow(len(people), consented, allocated, completed)
+    stages = [name for name in ("consented_at", "allocated_at", "periods_finished") if name in raw.flow]
+    rows = raw.flow[raw.flow["study"] == study].drop_duplicates("participant").set_index("participant")[stages]
+    reached = people.drop(columns=stages, errors="ignore").join(rows, on="participant")
+    consented, allocated = reached["consented_at"].notna(), reached["allocated_at"].notna()
+    return Flow(
+        arrived=len(people),
+        consented=int(consented.sum()),
+        allocated=int(allocated.sum()),
+        completed=completed,
+        not_consented=left_out_of(reached[~consented & ~allocated]),
+        not_allocated=left_out_of(reached[consented & ~allocated]),
+        arms=_arms(reached[allocated]),
+    )
+
+
+def _arms(allocated: pd.DataFrame) -> tuple[Arm, ...]:
+    if "sequence" not in allocated or allocated["sequence"].isna().all():
+        return ()
+    return tuple(_arm(str(sequence), rows) for sequence, rows in allocated.groupby("sequence", sort=True))
+
+
+def _arm(sequence: str, rows: pd.DataFrame) -> Arm:
+    finished: tuple[int, ...] = ()
+    if "periods_finished" in rows and rows["periods_finished"].notna().all():
+        reached = rows["periods_finished"].astype(int)
+        finished = tuple(int((reached >= period).sum()) for period in range(1, sequence.count(">") + 2))
+    completed = int((rows["outcome"] == "completed").sum())
+    return Arm(sequence, len(rows), finished, completed, left_out_of(rows))

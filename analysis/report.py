@@ -12,7 +12,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from analysis import apa, figures, tables
+from analysis import apa, difference_figure, figures, flow_figure, stacked, tables, times_figure
+from analysis.account import accounted
+from analysis.agreement import agreement_table, systems_table
 from analysis.between_table import between_tests
 from analysis.bootstrap import SEED
 from analysis.compare import Comparison, compare_items
@@ -21,8 +23,12 @@ from analysis.export import Table
 from analysis.facts import Facts, as_json
 from analysis.figures import Format, Theme
 from analysis.load import load
+from analysis.methods import paragraph
 from analysis.model import StudyData
+from analysis.pictures import KINDS, Picture
+from analysis.reliance_table import reliance_table
 from analysis.results import results, versions
+from analysis.sensitivity_tables import sensitivity, with_and_without
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,49 @@ class Summary:
         return apa.sentences(self.facts, {item.key: item.name for item in self.data.items})
 
     @property
-    def apa(self) -> Table:
-        return apa.table(self.said)
+    def flow(self) -> Table:
+        return accounted(flow_figure.table(self.data), self.data)
+
+    @property
+    def table4(self) -> Table:
+        return accounted(tables.table4(self.data), self.data)
+
+    @cached_property
+    def further(self) -> dict[str, Table]:
+        """The tables made of ``facts``, by name; some have no rows."""
+        names = {item.key: item.name for item in self.data.items}
+        found = (
+            sensitivity(self.facts, names),
+            with_and_without(self.facts, names),
+            agreement_table(self.data, self.facts),
+            systems_table(self.facts),
+            reliance_table(self.facts),
+            apa.table(self.said),
+        )
+        return {table.name: accounted(table, self.data) for table in found}
+
+    @property
+    def methods(self) -> str:
+        """A paragraph for the methods section."""
+        return paragraph(self.data, self.facts)
+
+    @cached_property
+    def pictures(self) -> dict[str, tuple[Picture, ...]]:
+        """flow, counts, differences, response_times -> the figures of that kind beside Figure 9; may be none."""
+        return {
+            "flow": tuple(flow_figure.pictures(self.data)),
+            "counts": tuple(stacked.pictures(self.data)),
+            "differences": tuple(difference_figure.pictures(self.data)),
+            "response_times": tuple(times_figure.pictures(self.data)),
+        }
 
     @property
     def tables(self) -> tuple[Table, ...]:
         """The tables that have rows, in the order of the report."""
-        every = (self.table3, self.ratings_by_condition, self.tests, self.table5, self.apa)
+        every = (
+            *(self.flow, self.table3, self.table4, self.ratings_by_condition, self.tests, self.table5),
+            *self.further.values(),
+        )
         return tuple(table for table in every if not table.frame.empty)
 
     @property
@@ -124,12 +166,13 @@ def summarise(
         exclude_bad_rows=exclude_bad_rows,
     )
     comparisons = compare_items({item.key: data.by_condition(item) for item in data.repeated_items})
+    tests = between_tests(data) if data.between else tables.tests(data, comparisons)
     return Summary(
         data=data,
-        table3=tables.table3(data),
-        table5=tables.table5(data),
-        ratings_by_condition=tables.ratings_by_condition(data),
-        tests=between_tests(data) if data.between else tables.tests(data, comparisons),
+        table3=accounted(tables.table3(data), data),
+        table5=accounted(tables.table5(data), data),
+        ratings_by_condition=accounted(tables.ratings_by_condition(data), data),
+        tests=accounted(tests, data),
         comparisons=comparisons,
         cells=tables.describe_conditions(data),
         seed=seed,
@@ -144,9 +187,11 @@ def files(summary: Summary, theme: Theme = "light") -> dict[str, bytes]:
         found[f"{table.name}.md"] = table.markdown().encode()
         found[f"{table.name}.tex"] = table.latex().encode()
     if summary.has_figure:
-        found["figure9.png"] = summary.figure9(theme, "png")
-        found["figure9.svg"] = summary.figure9(theme, "svg")
+        found |= {f"figure9.{kind}": summary.figure9(theme, kind) for kind in KINDS}
+    for picture in (picture for kind in summary.pictures.values() for picture in kind):
+        found |= picture.files()
     found["report.html"] = html(summary).encode()
+    found["methods.txt"] = f"{summary.methods}\n".encode()
     found["apa.txt"] = apa.text_file(summary.said).encode()
     found["results.json"] = as_json(summary.facts)
     return found
@@ -158,6 +203,8 @@ def write(summary: Summary, folder: Path, theme: Theme = "light") -> list[Path]:
     Raises:
         InputError: ``folder`` cannot be made or written to.
     """
+    if folder.exists() and not folder.is_dir():  # said before the figures are drawn, not after
+        raise InputError(f"{folder}: is a file, not a folder. Choose another --out.")
     contents = files(summary, theme)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +224,7 @@ def html(summary: Summary) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["apa"] = apa.rich
+    environment.filters |= {"apa": apa.rich, "uri": _data_uri}
     images = (
         {theme: _data_uri(summary.figure9(theme, "svg")) for theme in figures.PALETTES} if summary.has_figure else {}
     )

@@ -154,6 +154,8 @@ def _order(data: StudyData, item: Item) -> Facts:
     rows = data.of_item(item).dropna(subset=["period"])
     if rows.empty:
         return with_notes({"order": None}, "the rows do not say in which period an answer was given")
+    if rows["condition"].nunique() < 2:
+        return with_notes({"order": None}, "one condition only: its order cannot matter")
     return {"order": order_facts(order_effects(rows, data.sequences))}
 
 

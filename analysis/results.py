@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
 
 import pandas as pd
 
+from analysis.agreement import shown
 from analysis.bootstrap import DRAWS, LEVEL
 from analysis.compare import Comparison, compare_items
 from analysis.durations import response_times
 from analysis.facts import Facts, with_notes
-from analysis.model import Item, StudyData
+from analysis.manifests import models
+from analysis.model import Item, StudyData, pivoted
 from analysis.reliability import reliability
 from analysis.reliance import reliance
 from analysis.result_items import ONCE, item_facts
@@ -42,6 +45,7 @@ def results(data: StudyData, comparisons: tuple[Comparison, ...], seed: int) -> 
         "scales": scales(data),
         **with_notes({"response_times": response_times(data) or None}, "no answer was timed"),
         **with_notes({"subgroups": subgroups(data) or None}, "no characteristic divides the participants into groups"),
+        **shown(data),
         **with_notes({"reliance": reliance(data, seed)}, "the study asks for no decision before and after an advice"),
     }
 
@@ -55,6 +59,8 @@ def provenance(data: StudyData, seed: int) -> Facts:
         "definitions": list(data.definitions),
         "run_kind": data.run_kind,
         "simulated": data.simulated,
+        "cases_per_condition": data.cases,
+        "models": [asdict(model) for model in models(data.exposures)],
         "last_answer": data.last_answer,
         "notes": list(data.notes),
         "bootstrap": {"seed": seed, "draws": DRAWS, "level": LEVEL, "interval": "percentile, participants drawn"},
@@ -83,14 +89,19 @@ def flow(data: StudyData) -> Facts:
 
 def exclusions(data: StudyData, comparisons: tuple[Comparison, ...]) -> Facts:
     """Who and what is out, by which rule, and the omnibus tests with excluded participants put back in."""
-    missing = {item.key: _missing(data, item) for item in data.items}
     facts = {
         "participants": data.left_out,
         "rows": list(data.bad_rows),
-        "missing_answers": {key: cells for key, cells in missing.items() if cells},
+        "missing_answers": missing_answers(data),
         "with_and_without": _with_and_without(data, comparisons),
     }
     return with_notes(facts, "no excluded participant has answers")
+
+
+def missing_answers(data: StudyData) -> Facts:
+    """item -> condition -> analysed participants without that answer, where there are any."""
+    missing = {item.key: _missing(data, item) for item in data.items}
+    return {key: cells for key, cells in missing.items() if cells}
 
 
 def _missing(data: StudyData, item: Item) -> Facts:
@@ -137,7 +148,7 @@ def _reliabilities(data: StudyData, keys: list[str], repeated: bool) -> Facts:
 
 
 def _reliability(rows: pd.DataFrame, keys: list[str]) -> Facts:
-    wide = rows.pivot(index="participant", columns="item", values="value").reindex(columns=keys).dropna()
+    wide = pivoted(rows, "item", "value").reindex(columns=keys).dropna()
     found = reliability(wide.to_numpy(float))
     facts = {"n": found.n, "alpha": found.alpha, "alpha_ci": found.alpha_ci, "omega": found.omega}
     return {**with_notes(facts, {"omega": found.note or found.omega_note, "": found.note}), "items": keys}

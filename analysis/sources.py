@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.errors import InputError
-from analysis.model import DECISIONS
+from analysis.model import DECISIONS, EXPOSURES, REPLIES
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 META = ("key", "value")
@@ -34,9 +34,10 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "conditions": ("definition_hash", "study", "condition", "label"),
     "flow": ("study", "definition_hash", "run_kind", "participant", "consented_at", "allocated_at"),
 }
-OPTIONAL: dict[str, tuple[str, ...]] = {"decisions": DECISIONS}
-"""Read where they exist: the decisions before and after an advice, for studies of reliance."""
-COLUMNS = {**REQUIRED, **OPTIONAL}
+OPTIONAL: dict[str, tuple[str, ...]] = {"decisions": DECISIONS, "exposures": EXPOSURES, "replies": REPLIES}
+"""Read where they exist: decisions before and after an advice, what was shown, how long it took to answer."""
+COLUMNS = {**REQUIRED, "decisions": DECISIONS, "exposures": ("participant", "condition"), "replies": REPLIES}
+"""What each must have; of exposures the rest is used where it is there."""
 LEAST = ("participant", "condition", "item", "value")
 """What a CSV of ratings must have; the other columns describe one live run of one study without a hash."""
 MISSING = frozenset({"", "NA", "NULL"})
@@ -55,6 +56,8 @@ class RawTables:
     flow: pd.DataFrame | None
     simulated: bool
     decisions: pd.DataFrame | None = None
+    exposures: pd.DataFrame | None = None
+    replies: pd.DataFrame | None = None
 
 
 def read_tables(path: Path) -> RawTables:
@@ -90,7 +93,10 @@ def _read_database(path: Path) -> RawTables:
 def _read_view(connection: sqlite3.Connection, path: Path, name: str) -> pd.DataFrame:
     if not _has(connection, name):
         raise InputError(f"{path}: no view '{name}'. This is not a study database, or of an older version.")
-    cursor = connection.execute(f"SELECT * FROM {name}")  # name is a key of REQUIRED or OPTIONAL
+    # Of optional views only what is used: some of their columns are dear. Names are keys and values of above.
+    there = {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
+    wanted = ", ".join(column for column in OPTIONAL.get(name, ()) if column in there) or "*"
+    cursor = connection.execute(f"SELECT {wanted} FROM {name}")
     columns = [column[0] for column in cursor.description]
     return _require(
         pd.DataFrame(cursor.fetchall(), columns=columns, dtype=object), name, f"{path}: view '{name}'", COLUMNS[name]

@@ -48,6 +48,25 @@ def table3(data: StudyData) -> Table:
     return Table("table3", f"Table 3. Participants (n = {data.n})", frame, display, words=2)
 
 
+def table4(data: StudyData) -> Table:
+    """The statements that were rated (paper, Table 4), with scale and number of answers."""
+    rows = [
+        {**_item_columns(item), "scale_min": item.scale_min, "scale_max": item.scale_max, "repeated": item.repeated}
+        | {"n": len(data.of_item(item))}
+        for item in data.items
+    ]
+    display = pd.DataFrame(
+        {
+            "Construct": [item.construct or NOTHING for item in data.items],
+            "Statement": [item.wording for item in data.items],
+            "Rated": ["after every system" if item.repeated else "once" for item in data.items],
+            "Scale": [f"{item.scale_min} to {item.scale_max}" for item in data.items],
+            "Answers": [str(row["n"]) for row in rows],
+        }
+    )
+    return Table("table4", f"Table 4. Statements (n = {data.n})", pd.DataFrame(rows), display, words=3)
+
+
 def table5(data: StudyData) -> Table:
     """Items rated once: mean ± SD (paper, Table 5), with n, median and counts in the CSV."""
     cells = [(item, describe_item(data, item)) for item in data.single_items]

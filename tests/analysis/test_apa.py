@@ -73,7 +73,11 @@ def test_exact_and_asymptotic_are_told_apart() -> None:
 
 
 def test_files_hold_every_string(summary: Summary) -> None:
-    text, markdown, latex = apa.text_file(summary.said), summary.apa.markdown(), summary.apa.latex()
+    text, markdown, latex = (
+        apa.text_file(summary.said),
+        summary.further["apa"].markdown(),
+        summary.further["apa"].latex(),
+    )
     for one in summary.said:
         assert one.text in text
         assert one.text.replace("<", "&lt;") in markdown

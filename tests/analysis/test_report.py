@@ -22,13 +22,18 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from analysis.__main__ import app
-from analysis.report import Summary, files, summarise, write
+from analysis.report import Summary, html, summarise
 from tests.analysis.builder import CONDITIONS, ONCE, REPEATED, Book, answered
 
-TABLES = ("table3", "table5", "ratings_by_condition", "tests", "apa")
+TABLES = (
+    *("flow", "table3", "table4", "table5", "ratings_by_condition", "tests"),
+    *("sensitivity", "agreement", "apa"),
+)
+FIGURES = ("figure9", "flow", "counts", "differences")
 FILES = {
     *(f"{table}.{ending}" for table in TABLES for ending in ("csv", "md", "tex")),
-    *("figure9.png", "figure9.svg", "report.html", "results.json", "apa.txt"),
+    *(f"{figure}.{ending}" for figure in FIGURES for ending in ("png", "svg", "pdf")),
+    *("report.html", "results.json", "apa.txt", "methods.txt"),
 }
 
 
@@ -43,11 +48,17 @@ def summary(database: Path) -> Summary:
 
 
 @pytest.fixture(scope="module")
-def report(summary: Summary, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def printed(database: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that the command wrote, once for all tests (figures take their time), and what it printed."""
     folder = tmp_path_factory.mktemp("report") / "new" / "folder"
-    written = write(summary, folder)
-    assert {path.name for path in written} == FILES
-    return folder
+    code, output = command(database, "--out", folder)
+    assert code == 0
+    return folder, output
+
+
+@pytest.fixture(scope="module")
+def report(printed: tuple[Path, str]) -> Path:
+    return printed[0]
 
 
 def from_sql(database: Path, item: str, condition: str | None = None) -> list[int]:
@@ -167,9 +178,12 @@ def test_html_is_one_file_that_says_what_was_computed(database: Path, report: Pa
     assert page.addresses
     assert all(address.startswith("data:image/svg+xml;base64,") for address in page.addresses)
     assert page.tags["script"] == 0
-    assert (page.tags["h1"], page.tags["table"], page.tags["caption"]) == (1, 5, 5)
+    assert (page.tags["h1"], page.tags["table"], page.tags["caption"]) == (1, 9, 9)
     mean = statistics.mean(from_sql(database, "trust", "generated"))
-    assert f"SkinGEN {mean + 1e-9:.2f}" in page.alts[0]
+    assert len(page.alts) == 4
+    assert any(f"SkinGEN {mean + 1e-9:.2f}" in alt for alt in page.alts)
+    trust = Counter(from_sql(database, "trust", "generated"))
+    assert f"Perceived Trust, SkinGEN: {', '.join(str(trust[p]) for p in range(1, 6))}." in " ".join(page.alts)
     for said in ("40 completed participants", "d1d1d1", "scipy", "sample standard deviation", 'lang="en"'):
         assert said in text
     assert "SIMULATED" not in text
@@ -180,10 +194,9 @@ def test_simulated_data_is_stamped(tmp_path: Path, summary: Summary) -> None:
     book.meta.append({"key": "simulated", "value": "1"})
     stamped = summarise(book.write(tmp_path / "simulated.db"))
     assert stamped.simulated
-    found = files(stamped)
-    assert b"SIMULATED DATA" in found["report.html"]
-    assert found["figure9.png"] != summary.figure9("light", "png")
-    assert b"SIMULATED DATA" in found["figure9.svg"]  # matplotlib keeps a text as a comment by its glyphs
+    assert "SIMULATED DATA" in html(stamped)
+    figure = stamped.figure9("light", "svg")
+    assert b"SIMULATED DATA" in figure  # matplotlib keeps a text as a comment by its glyphs
     assert b"SIMULATED DATA" not in summary.figure9("light", "svg")
 
 
@@ -192,14 +205,14 @@ def test_a_wording_can_neither_run_nor_break_a_table(tmp_path: Path) -> None:
     evil = '=HYPERLINK("http://x")|<script>alert(1)</script> 100% & $x_1$ {a}\\'
     next(row for row in book.items if row["item"] == "correct")["wording"] = evil
     next(row for row in book.items if row["item"] == "useful")["wording"] = "-1 + 1"
-    found = files(summarise(book.write(tmp_path / "evil.db")))
-    table = pd.read_csv(io.BytesIO(found["table5.csv"]))
+    summary = summarise(book.write(tmp_path / "evil.db"))
+    table = pd.read_csv(io.BytesIO(summary.table5.csv()))
     assert list(table["question"]) == [f"'{evil}", ONCE["informative"], "'-1 + 1"]
-    assert b"<script>" not in found["report.html"]
-    assert b"<script>" not in found["table5.md"]
-    row = next(line for line in found["table5.md"].decode().splitlines() if "HYPERLINK" in line)
+    assert "<script>" not in html(summary)
+    assert "<script>" not in summary.table5.markdown()
+    row = next(line for line in summary.table5.markdown().splitlines() if "HYPERLINK" in line)
     assert len(re.findall(r"(?<!\\)\|", row)) == 4
-    latex = found["table5.tex"].decode()
+    latex = summary.table5.latex()
     assert r"100\% \& \$x\_1\$ \{a\}\textbackslash{}" in latex
     assert latex.count(r"\\") == 4
 
@@ -221,12 +234,14 @@ def test_one_participant_and_no_repeated_items(tmp_path: Path) -> None:
     one = summarise(answered(1).write(tmp_path / "one.db"))
     assert "± –" in one.table5.markdown()
     assert "fewer than two participants" in one.tests.markdown()
-    assert "figure9.png" in files(one)
+    assert one.figure9("light", "svg")
     book = answered(3)
     book.ratings = [row for row in book.ratings if row["condition"] is None]
     book.items = [row for row in book.items if not row["repeated"]]
-    once = files(summarise(book.write(tmp_path / "once.db")))
-    assert set(once) == {name for name in FILES if name.startswith(("table", "report", "results", "apa.txt"))}
+    once = summarise(book.write(tmp_path / "once.db"))
+    assert not once.has_figure
+    assert [table.name for table in once.tables] == ["flow", "table3", "table4", "table5", "agreement"]
+    assert [name for name, pictures in once.pictures.items() if pictures] == ["flow", "counts"]
 
 
 def test_unknown_demographics_are_not_counted_as_nobody(tmp_path: Path) -> None:
@@ -250,12 +265,11 @@ def command(*arguments: object) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_command_prints_table5_and_the_tests(database: Path, tmp_path: Path) -> None:
-    code, output = command(database, "--out", tmp_path / "out")
-    assert code == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
-    for printed in (ONCE["correct"], "SkinGPT (text) vs SkinGEN", "χ²(2) =", "20 files"):
-        assert printed in output
+def test_command_prints_table5_and_the_tests(printed: tuple[Path, str]) -> None:
+    folder, output = printed
+    assert {path.name for path in folder.iterdir()} == FILES
+    for said in (ONCE["correct"], "SkinGPT (text) vs SkinGEN", "χ²(2) =", "43 files"):
+        assert said in output
 
 
 def test_command_refuses_plainly_and_writes_nothing(database: Path, tmp_path: Path) -> None:

@@ -1,0 +1,112 @@
+"""Would another defensible analysis say the same? Every test beside its alternatives, with and without exclusions.
+
+Both tables are made from the facts of results.json.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from analysis.describe import NOTHING, bounded, half_up, p_value
+from analysis.export import Table
+from analysis.facts import Facts
+
+LEVEL = 0.05
+COLUMNS = ("p_reported", "p_asymptotic", "p_other_ranks", "p_parametric", "p_clmm")
+NOTE = (
+    "p, not corrected over comparisons. Reported: Friedman or Wilcoxon, exact where feasible. Asymptotic: the same "
+    "test, approximated. Other ranks: Iman–Davenport; for pairs Wilcoxon with Pratt's handling of equal ratings, "
+    "exact. Parametric: repeated-measures ANOVA, Greenhouse–Geisser; for pairs the paired t-test. CLMM: cumulative "
+    f"link mixed model, which also uses incomplete cases. Alike: all of them at most {bounded(LEVEL)}, or all above."
+)
+Row = dict[str, object]
+
+
+def sensitivity(facts: Facts, names: Mapping[str, str]) -> Table:
+    """One row a comparison of a within-subject item; no rows in other designs."""
+    rows = [row for key, item in facts["items"].items() for row in _rows(key, item)]
+    frame = pd.DataFrame(rows, columns=["item", "comparison", "n", *COLUMNS, "alike"])
+    labels = facts["conditions"]
+    display = pd.DataFrame(
+        [
+            (
+                *(names[str(row["item"])], _versus(str(row["comparison"]), labels), str(row["n"])),
+                *(p_value(_number(row[name])) for name in COLUMNS),
+                "yes" if row["alike"] else "NO",
+            )
+            for row in rows
+        ],
+        columns=["Item", "Comparison", "n", "Reported", "Asymptotic", "Other ranks", "Parametric", "CLMM", "Alike"],
+    )
+    return Table("sensitivity", "Sensitivity: p of other analyses of the same answers", frame, display, NOTE, words=2)
+
+
+def with_and_without(facts: Facts, names: Mapping[str, str]) -> Table:
+    """Friedman's test of each item without (as reported) and with the excluded participants, side by side."""
+    found = facts["exclusions"]["with_and_without"] or {}
+    rows = [
+        {"item": key, **{f"{f}_{side}": cells[side][f] for side in SIDES for f in FIGURES}}
+        for key, cells in found.items()
+    ]
+    columns = ["item", *(f"{figure}_{side}" for side in SIDES for figure in FIGURES)]
+    display = pd.DataFrame(
+        [(names[key], *(cell for side in SIDES for cell in _cells(cells[side]))) for key, cells in found.items()],
+        columns=["Item", *(f"{figure}, {side}" for side in SIDES for figure in ("n", "χ²", "p", "W"))],
+    )
+    note = "Without: as everywhere else in this report. With: the answers of excluded participants put back in."
+    title = "Friedman's test without and with excluded participants"
+    return Table("exclusions", title, pd.DataFrame(rows, columns=columns), display, note)
+
+
+SIDES = ("without", "with")
+FIGURES = ("n", "chi2", "p", "kendall_w")
+
+
+def _cells(test: Facts) -> tuple[str, ...]:
+    return str(test["n"]), half_up(test["chi2"]), p_value(test["p"]), bounded(test["kendall_w"])
+
+
+def _rows(key: str, item: Facts) -> Iterator[Row]:
+    if item.get("friedman") is None:
+        return
+    omnibus = item["friedman"]
+    ranked = omnibus["iman_davenport"] or {}
+    yield _row(
+        key,
+        "all",
+        omnibus["n"],
+        (_reported(omnibus, "p"), omnibus["p"], ranked.get("p"), item["rm_anova"]["p_gg"], item["clmm"]["p"]),
+    )
+    for pair, test in item["pairs"].items():
+        t = item["paired_t"][pair]["p"]
+        figures = (_reported(test, "p_asymptotic"), test["p_asymptotic"], test["p_pratt_exact"], t, None)
+        yield _row(key, pair, test["n"], figures)
+
+
+def _reported(test: Facts, asymptotic: str) -> float | None:
+    exact = test["p_exact"]
+    return _number(test[asymptotic] if exact is None else exact)
+
+
+def _row(item: str, comparison: str, n: int, p: tuple[float | None, ...]) -> Row:
+    sides = {value <= LEVEL for value in p if value is not None}
+    return {
+        "item": item,
+        "comparison": comparison,
+        "n": n,
+        **dict(zip(COLUMNS, p, strict=True)),
+        "alike": len(sides) < 2,
+    }
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, float) else None
+
+
+def _versus(pair: str, labels: Mapping[str, str]) -> str:
+    for first in labels:
+        if pair.startswith(f"{first}-") and pair.removeprefix(f"{first}-") in labels:
+            return f"{labels[first]} vs {labels[pair.removeprefix(f'{first}-')]}"
+    return "All systems" if pair == "all" else pair or NOTHING

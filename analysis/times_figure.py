@@ -1,0 +1,138 @@
+"""Response times: median, quartiles and range of the seconds an answer took, every item and system."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.describe import half_up
+from analysis.friedman import Floats
+from analysis.model import Item, StudyData
+from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, sheet, stamped
+
+MOST_ROWS = 36
+LEFT, RIGHT, TOP, BOTTOM = 1.5, 1.75, 0.15, 0.4
+ROW, GROUP, LINE = 0.2, 0.1, 0.13
+LEAST_S = 0.1
+"""Shorter times are drawn here: a logarithmic axis has no zero."""
+TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 100000)
+
+
+@dataclass(frozen=True)
+class Times:
+    """One bar: the five numbers of Tukey's box with quartiles of R's type 7, in seconds."""
+
+    label: str
+    n: int
+    low: float
+    q1: float
+    median: float
+    q3: float
+    high: float
+
+    @property
+    def words(self) -> str:
+        """``3.2 s (2.1 to 4.5), n = 40``."""
+        return f"{half_up(self.median, 1)} s ({half_up(self.q1, 1)} to {half_up(self.q3, 1)}), n = {self.n}"
+
+
+Group = tuple[Item, list[Times]]
+
+
+def pictures(data: StudyData) -> Iterator[Picture]:
+    """None where no answer was timed."""
+    groups: list[Group] = [(item, list(_bars(data, item))) for item in data.items]
+    groups = [group for group in groups if group[1]]
+    for number, page in enumerate(_pages(groups), start=1):
+        name = "response_times" if number == 1 else f"response_times_{number}"
+        yield Picture(name, _caption(), _alt(page), partial(_draw, page, data.simulated))
+
+
+def times(label: str, seconds: Floats) -> Times:
+    """The five numbers of at least one duration."""
+    low, q1, median, q3, high = (float(value) for value in np.quantile(seconds, [0, 0.25, 0.5, 0.75, 1]))
+    return Times(label, int(seconds.size), low, q1, median, q3, high)
+
+
+def _bars(data: StudyData, item: Item) -> Iterator[Times]:
+    rows = data.of_item(item).dropna(subset=["duration_s"])
+    parts = [(c.label, rows[rows["condition"] == c.key]) for c in data.conditions] if item.repeated else [("", rows)]
+    for label, part in parts:
+        if len(part):
+            yield times(label, part["duration_s"].to_numpy(float))
+
+
+def _pages(groups: Sequence[Group]) -> Iterator[list[Group]]:
+    page: list[Group] = []
+    for group in groups:
+        if page and sum(len(bars) for _, bars in [*page, group]) > MOST_ROWS:
+            yield page
+            page = []
+        page.append(group)
+    if page:
+        yield page
+
+
+def _caption() -> str:
+    return (
+        "Response times in seconds, on a logarithmic axis: the line is the median, the box the quartiles, the whiskers "
+        "the shortest and the longest. Right: median (quartiles), n."
+    )
+
+
+def _alt(page: Sequence[Group]) -> str:
+    said = [f"{item.name}{f', {bar.label}' if bar.label else ''}: {bar.words}." for item, bars in page for bar in bars]
+    return "Box plots of response times, median and quartiles. " + " ".join(said)
+
+
+def _draw(page: Sequence[Group], simulated: bool) -> Figure:
+    height = TOP + BOTTOM + sum(LINE + 0.04 + len(bars) * ROW + GROUP for _, bars in page)
+    figure, axes = sheet(WIDTH_IN, height)
+    every = [bar for _, bars in page for bar in bars]
+    low, high = (max(LEAST_S, value) for value in (min(b.low for b in every), max(b.high for b in every)))
+    ends = np.log10(low) - 0.05, np.log10(high) + 0.05
+    unit = (WIDTH_IN - LEFT - RIGHT) / (ends[1] - ends[0])
+    _axis(axes, height - BOTTOM, (low, high), ends[0], unit)
+    y = TOP
+    for item, bars in page:
+        y += LINE
+        name = textwrap.shorten(item.wording, 105, placeholder=" …")
+        ground = {"facecolor": PALETTE.background, "edgecolor": "none", "pad": 0.5}
+        axes.text(0.1, y, name, fontsize=NORMAL, color=PALETTE.ink, va="bottom", bbox=ground)
+        y += 0.04
+        for bar in bars:
+            _box(axes, bar, y + ROW / 2, ends[0], unit)
+            y += ROW
+        y += GROUP
+    return stamped(figure, simulated)
+
+
+def _box(axes: Axes, bar: Times, y: float, start: float, unit: float) -> None:
+    low, q1, median, q3, high = (
+        LEFT + (np.log10(max(LEAST_S, seconds)) - start) * unit
+        for seconds in (bar.low, bar.q1, bar.median, bar.q3, bar.high)
+    )
+    line: dict[str, Any] = {"color": PALETTE.ink, "linewidth": 0.8}
+    axes.plot([low, high], [y, y], **line)
+    for end in (low, high):
+        axes.plot([end, end], [y - 0.04, y + 0.04], **line)
+    axes.barh(y, q3 - q1, 0.13, left=q1, color=PALETTE.grid, edgecolor=PALETTE.ink, linewidth=0.6, zorder=3)
+    axes.plot([median, median], [y - 0.065, y + 0.065], color=PALETTE.ink, linewidth=2, zorder=4)
+    axes.text(LEFT - 0.1, y, bar.label, fontsize=NORMAL, color=PALETTE.ink, ha="right", va="center")
+    axes.text(WIDTH_IN - RIGHT + 0.1, y, bar.words, fontsize=NORMAL, color=PALETTE.ink, va="center")
+
+
+def _axis(axes: Axes, floor: float, ends: tuple[float, float], start: float, unit: float) -> None:
+    for seconds in (tick for tick in TICKS if ends[0] * 0.99 <= tick <= ends[1] * 1.01):
+        x = LEFT + (np.log10(seconds) - start) * unit
+        axes.plot([x, x], [TOP, floor], color=PALETTE.grid, linewidth=0.5, zorder=0.2)
+        axes.text(x, floor + 0.03, f"{seconds:g}", fontsize=SMALL, color=PALETTE.ink, ha="center", va="top")
+    middle = LEFT + (WIDTH_IN - LEFT - RIGHT) / 2
+    axes.text(middle, floor + 0.16, "seconds", fontsize=NORMAL, color=PALETTE.ink, ha="center", va="top")
