@@ -96,6 +96,8 @@ def check(file: Annotated[Path, typer.Argument(help="Study file (YAML).")] = DEF
     typer.echo(f"  items           {len(study.repeated_items)} per condition, {len(study.final_items)} once")
     for source in study.instruments:
         typer.echo(f"  instrument      {source.title}. {source.licence}")
+    if study.entry.kind != "open":
+        typer.echo(f"  entry           {study.entry.kind}; kept of a link: {', '.join(study.entry.kept) or 'nothing'}")
     typer.echo(f"  planned         {study.planned_n} participants")
     typer.echo(f"  definition hash {study.hash}")
     for field in placeholders(study):

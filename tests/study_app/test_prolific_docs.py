@@ -54,6 +54,7 @@ def test_its_commands_run_in_their_order(tmp_path: Path, monkeypatch: pytest.Mon
             if name == "panel":
                 _people_come(study, Path("study.db"))
             printed = ran(name, *arguments)
+            assert name != "check" or "panel; kept of a link: PROLIFIC_PID" in printed
         done.append(name)
     assert done == ["check", "serve", "serve", "panel", "invite"]
     assert printed.count("https://study.example.org/?code=") == 40
