@@ -25,6 +25,6 @@ def next_prompt(study: Study, past: Sequence[Round]) -> str | None:
 
 def all_asked(study: Study, past: Sequence[Round]) -> bool:
     """Whether the participant may go on, as far as the study's questions are concerned."""
-    if not past or past[0].job.abstained:
+    if not study.conversation.prompts or not past or past[0].job.abstained:
         return True
     return len(past) >= len(study.conversation.prompts) and past[-1].job.status == "done"

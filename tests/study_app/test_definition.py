@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from study_app.study.definition import DefinitionError, Study, load_study
-from tests.study_app.conftest import ENGLISH
+from tests.study_app.conftest import ENGLISH, SKINGEN
 
 TABLE_4 = [
     ("trust", "I can trust the system.", "Perceived Trust", True),
@@ -58,7 +58,7 @@ def test_consent_is_one_sentence_and_five_bullets_with_the_medical_warning(study
 
 def test_canonical_form_is_read_back_and_ignores_layout(study: Study, tmp_path: Path) -> None:
     assert Study.from_canonical(study.canonical()) == study
-    data = yaml.safe_load(ENGLISH.read_text())
+    data = yaml.safe_load(SKINGEN.read_text())
     reordered = tmp_path / "reordered.yaml"
     reordered.write_text("# another comment\n" + yaml.safe_dump(dict(reversed(data.items())), sort_keys=False))
     assert load_study(reordered).hash == study.hash
