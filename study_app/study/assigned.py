@@ -63,7 +63,9 @@ def _deals(study: Study, sequence: tuple[str, ...]) -> tuple[Deal, ...]:
     keys = [condition.key for condition in study.conditions if condition.key in sequence]
     return tuple(
         frozenset(
-            (key, circle[(start + place * each + n) % len(circle)]) for place, key in enumerate(keys) for n in range(each)
+            (key, circle[(start + place * each + n) % len(circle)])
+            for place, key in enumerate(keys)
+            for n in range(each)
         )
         for start in range(len(circle))
     )

@@ -68,9 +68,7 @@ class Reliance:
 
     def _items(self, name: str, wording: str, construct: str) -> tuple[Item, ...]:
         options = tuple(Option(value=option.value, label=option.label) for option in self.options)
-        decision = Single(
-            id=f"{self.id}_{name}", wording=wording, options=options, construct=construct, repeated=True
-        )
+        decision = Single(id=f"{self.id}_{name}", wording=wording, options=options, construct=construct, repeated=True)
         if self.confidence is None:
             return (decision,)
         sure = Likert(

@@ -18,7 +18,9 @@ def test_the_schema_in_the_repository_is_current() -> None:
     assert FILE.read_text(encoding="utf-8") == schema_text()
 
 
-@pytest.mark.parametrize("file", [SKINGEN, MOLES], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "file", [*SKINGEN.parent.glob("*.yaml"), *MOLES.parent.glob("*.yaml")], ids=lambda path: path.stem
+)
 def test_good_studies_fit_the_schema(file: Path) -> None:
     jsonschema.validate(yaml.safe_load(file.read_text()), json.loads(FILE.read_text()))
 

@@ -28,7 +28,7 @@ from study_app.study.state import Value
 from study_app.study.store import Refused, Store
 from study_app.study.visit import current
 from tests.scripted import TOKEN, scripted_server
-from tests.study_app.conftest import MOLES, SKINGEN
+from tests.study_app.conftest import MOLES
 from tests.study_app.people import arrive, walk_to
 from tests.study_app.test_pages import PATIENCE_S, state_of, title, token_of, visit
 
@@ -184,11 +184,15 @@ def test_check_says_how_the_study_is_designed_and_what_the_app_says_in_english()
 
 
 def test_no_code_names_what_is_in_a_study() -> None:
-    """Ids of items and questions, as the words between quotes that they would be in code."""
+    """Ids of items, questions, cases and decisions, as the words between quotes that they would be in code."""
     named: set[str] = set()
-    for file in (SKINGEN, MOLES):
+    files = [*(ROOT / "questionnaires").glob("*.yaml"), *MOLES.parent.glob("*.yaml")]
+    assert len(files) >= 5
+    for file in files:
         study = load_study(file)
-        named |= {item.id for item in (*study.demographics, *study.items)}
+        named |= {item.id for item in (*study.demographics, *study.items, *study.decisions)}
+        named |= {case.id for case in study.photo.cases}
+        named |= {option.value for option in study.reliance.options} if study.reliance else set()
     named -= {"word", "useful"}
     code = "\n".join(path.read_text() for path in (ROOT / "study_app").rglob("*.py"))
     code = re.sub(r'""".*?"""', "", code, flags=re.DOTALL)

@@ -80,3 +80,27 @@ def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             assert all(option in result.output for option in arguments if option.startswith("--"))
         done.append(name)
     assert done == ["check", "simulate", "serve"]
+
+
+def test_the_pieces_on_cases_decisions_and_groups_make_a_study(tmp_path: Path) -> None:
+    data = yaml.safe_load(DEFAULT_STUDY.read_text())
+    data["conditions"] = [{"key": key, "label": key, "explainer": "text"} for key in ("words", "pictures", "photos")]
+    data["scales"]["agree7"] = {"labels": ["No", "", "", "", "", "", "Yes"]}
+    data["final_items_intro"] = ""
+    pieces = [yaml.safe_load(block) for block in re.findall(r"```yml\n(.*?)```", TEXT, re.DOTALL)]
+    for piece in pieces:
+        data.update(piece)
+    for case in data["photo"]["cases"]:
+        (tmp_path / case["file"]).parent.mkdir(exist_ok=True)
+        (tmp_path / case["file"]).write_bytes(b"")
+    file = tmp_path / "study.yaml"
+    file.write_text(yaml.safe_dump(data, allow_unicode=True))
+    study = load_study(file)
+    assert (len(pieces), study.periods, study.design.kind) == (4, 4, "mixed")
+    assert study.reliance is not None
+    assert [study.reliance.option_of(case.truth) for case in study.photo.cases] == [
+        "harmless",
+        "cancer",
+        "cancer",
+        "harmless",
+    ]

@@ -57,7 +57,9 @@ COLUMNS: dict[str, Column] = {
     "question": Column("text", "What was asked; may be typed by the participant, read it before you pass it on"),
     "asked_at": Column("time", f"The question was sent ({TIME})"),
     "replied_at": Column("time", f"The answer was complete ({TIME})"),
-    "response_s": Column("number", "From the question to the last word of the answer, waiting in the queue included", "s"),
+    "response_s": Column(
+        "number", "From the question to the last word of the answer, waiting in the queue included", "s"
+    ),
     "started_at": Column("time", f"The photo was chosen ({TIME})"),
     "finished_at": Column("time", f"The participant went on to rate ({TIME})"),
     "manifest": Column("json", "How the explanation was made: models and hashes, prompts, seed, settings, latencies"),
