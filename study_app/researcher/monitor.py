@@ -112,7 +112,7 @@ def _arms(live: Live) -> None:
         }
         for arm in live.arms
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", height="content", key="monitor_arms")
+    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="Flow of every sequence")
 
 
 def _steps(steps: Mapping[str, int], title: str, otherwise: str) -> None:

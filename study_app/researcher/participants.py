@@ -82,7 +82,8 @@ def _answers(opened: Services, visit: Visit) -> None:
     if not given:
         st.markdown("No answers are kept." if visit.state.status == "withdrawn" else "No answers yet.")
         return
-    st.dataframe(_answer_table(given, visit), hide_index=True, width="stretch", height="content", key="people_answers")
+    alt = f"Answers of {visit.state.participant}"
+    st.table(_answer_table(given, visit), border="horizontal", hide_index=True, alt=alt)
 
 
 def _answer_table(given: tuple[Given, ...], visit: Visit) -> pd.DataFrame:
@@ -93,7 +94,7 @@ def _answer_table(given: tuple[Given, ...], visit: Visit) -> pd.DataFrame:
             "Item": each.item,
             "Answer": each.value,
             "Wording": each.wording,
-            "Seconds": each.duration_s,
+            "Seconds": "–" if each.duration_s is None else f"{each.duration_s:.1f}",
             "Changed": each.changes,
             "When (UTC)": each.answered_at[:19].replace("T", " "),
         }

@@ -91,7 +91,7 @@ def test_opening_somebody_is_written_down_once_and_shows_answers_in_words() -> N
     services().store.save_answer("P0002", "trust", 2, period=1)
     page = open_participant("P0002").run()
     assert audited() == [("participant opened", "P0002", "")]
-    answers = page.dataframe[1].value
+    answers = page.table[0].value
     trust = answers[answers["Item"] == "trust"].iloc[0]
     assert (trust["Answer"], trust["Changed"]) == ("2 (Disagree)", 1)
     assert trust["Step"] == "Rating, Assistant 1"
@@ -110,7 +110,7 @@ def test_nothing_is_shown_when_it_cannot_be_written_down(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(services().store.researcher.audit, "add", full)
     page = page.selectbox(key="people_open").select("P0001").run()
-    assert len(page.dataframe) == 1, "the list only"
+    assert not page.table, "the list only"
     assert page.error
 
 
@@ -162,7 +162,7 @@ def test_withdrawing_needs_the_number_and_leaves_nothing() -> None:
     assert audited()[-1] == ("participant withdrawn and erased", "P0001", "")
     assert "No answers are kept" in words(page)
     assert "nothing is left to do" in words(page)
-    assert len(page.dataframe) == 1
+    assert not page.table
 
 
 def test_looking_at_somebody_changes_nothing() -> None:

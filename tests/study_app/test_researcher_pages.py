@@ -174,7 +174,7 @@ def test_the_monitor_shows_the_flow_of_each_sequence_and_where_people_are() -> N
     walk_to(opened.store, opened.media, arrive(opened.store, opened.study, "pilot"), "rating:2", colour=1)
     page = open_page("monitor", token)
     assert not page.error
-    arms = page.dataframe[0].value
+    arms = page.table[0].value
     assert list(arms.columns) == [
         "Sequence",
         "Allocated",
