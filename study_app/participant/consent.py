@@ -16,7 +16,8 @@ def show(services: Services, visit: Visit) -> None:
     head(visit, visit.study.title)
     st.markdown(consent.summary)
     st.markdown("\n".join(f"- **{bullet.lead}** {bullet.text}" for bullet in consent.bullets))
-    tell_models_language()
+    if any(condition.talks for condition in visit.study.conditions):
+        tell_models_language()
     with st.expander(say("consent.sheet")):
         st.markdown(consent.sheet)
     ticked = [st.checkbox(text, key=f"agree_{n}") for n, text in enumerate(consent.agreements, 1)]

@@ -24,7 +24,8 @@ def asked_as(services: Services, visit: Visit, n: int) -> str:
 def show_question(services: Services, visit: Visit, question: str) -> None:
     """A question as it was asked; below it what it means, where the app asked it in another language."""
     meaning = "" if models_speak_it() else _meaning(services, visit, question)
-    show_text(question, language=models.LANGUAGE if meaning else "")
+    of_the_study = meaning or question in visit.study.conversation.prompts
+    show_text(question, language=models.LANGUAGE if of_the_study and not models_speak_it() else "")
     show_text(meaning)
 
 

@@ -63,7 +63,9 @@ def at(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[O
                 page = browser.new_page(viewport={"width": 390, "height": 844}, locale="zh-CN")
                 page.goto(f"http://localhost:{port}/?t={token}")
                 expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=walk.SLOW_MS)
-                expect(page.get_by_text("answers saved.")).to_be_visible(timeout=walk.SLOW_MS)  # below the last item
+                if step != "photo:1":
+                    below_the_last_item = page.get_by_text(re.compile(r"已保存 \d+ 个回答"))
+                    expect(below_the_last_item).to_be_visible(timeout=walk.SLOW_MS)
                 walk.idle(page)
                 return page
 
@@ -109,9 +111,21 @@ def test_the_page_speaks_the_language_of_the_browser_and_says_so(at: Opened) -> 
     page.close()
 
 
+def test_the_words_of_streamlit_itself_are_in_the_language_of_the_page(at: Opened) -> None:
+    page = at("photo:1")
+    expect(page.get_by_role("button", name="上传")).to_be_visible(timeout=walk.SLOW_MS)
+    expect(page.get_by_text("每个文件最大 20")).to_be_visible()
+    page.get_by_role("radio", name="Deutsch").click()
+    expect(page.get_by_role("button", name="Upload")).to_be_visible(timeout=walk.SLOW_MS)
+    page.get_by_role("radio", name="中文").click()
+    expect(page.get_by_role("button", name="上传")).to_be_visible(timeout=walk.SLOW_MS)
+    expect(page.locator("html")).to_have_attribute("lang", "zh")
+    page.close()
+
+
 def test_a_scale_and_a_slider_are_answered_by_the_keyboard_alone(at: Opened) -> None:
     page = at("rating:1")
-    saved = page.get_by_text(re.compile(r"Saved$"))
+    saved = page.get_by_text(re.compile(r"已保存$"))
     page.get_by_role("radiogroup", name=re.compile("说得很清楚")).get_by_role("radio").first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Space")
@@ -129,7 +143,7 @@ def test_several_options_are_chosen_by_the_keyboard_and_told_as_chosen(at: Opene
     friends = page.get_by_role("button", name="朋友")
     friends.focus()
     page.keyboard.press("Space")
-    expect(page.get_by_text(re.compile(r"Saved$"))).to_have_count(1, timeout=walk.SLOW_MS)
+    expect(page.get_by_text(re.compile(r"已保存$"))).to_have_count(1, timeout=walk.SLOW_MS)
     expect(friends).to_have_attribute("aria-pressed", "true")
     page.close()
 
