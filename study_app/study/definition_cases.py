@@ -40,7 +40,7 @@ def case_checks(data: dict[str, Any]) -> Iterator[Problem]:
         return
     sources, cases = photo.get("sources"), photo.get("cases")
     assigned = isinstance(sources, list) and "assigned" in sources
-    if assigned and len(sources) > 1:
+    if isinstance(sources, list) and "assigned" in sources and len(sources) > 1:
         yield Problem(("photo", "sources"), "assigned cases are the only source: write sources: [assigned]")
     if assigned and not cases:
         yield Problem(("photo", "cases"), "sources: [assigned] needs the field 'cases', the photos to be assigned")

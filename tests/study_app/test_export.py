@@ -96,6 +96,8 @@ def test_every_table_is_there_with_every_row(content: zipfile.ZipFile, tmp_path:
         "ratings": 15 + 3 + 1,
         "participants": 2,
         "exposures": 5,
+        "decisions": 0,
+        "replies": 6,
         "photo_exchanges": 1,
         "flow": 2,
         "questions": 2 + 9,
