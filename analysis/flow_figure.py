@@ -55,15 +55,15 @@ def table(data: StudyData) -> Table:
     display = pd.DataFrame(
         [
             [
-                _names(arm, labels, " → "),
+                *(_names(arm, labels, " → "), str(row[-1] or "nobody")),
                 *(NOTHING if cell is None else str(cell) for cell in row[1:-1]),
-                row[-1] or "nobody",
             ]
             for arm, row in zip(flow.arms, rows, strict=True)
         ],
-        columns=["Sequence", "Allocated", *(f"Period {n}" for n in range(1, periods + 1)), "Completed", "Out"],
+        columns=["Sequence", "Out", "Allocated", *(f"Period {n}" for n in range(1, periods + 1)), "Completed"],
     )
-    return Table("flow", f"Participant flow by sequence ({flow.allocated} allocated)", frame, display, _stages(flow))
+    title = f"Participant flow by sequence ({flow.allocated} allocated)"
+    return Table("flow", title, frame, display, _stages(flow), words=2)
 
 
 def alt_text(data: StudyData) -> str:
