@@ -23,7 +23,7 @@ class Condition:
 
     key: str = Field(pattern=KEY)
     label: str = Field(min_length=1)
-    explainer: ExplainerName | Literal["none"]
+    explainer: Literal[ExplainerName, "none"]
 
     @property
     def talks(self) -> bool:

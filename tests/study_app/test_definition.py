@@ -83,7 +83,7 @@ def test_a_changed_wording_is_another_definition(study: Study, tmp_path: Path) -
             "explainer: cases",
             "explainer: case",
             line_of("explainer: cases"),
-            "condition 'cases' has explainer 'case'; allowed: 'text', 'cases' or 'generated'",
+            "condition 'cases' has explainer 'case'; allowed: 'text', 'cases', 'generated' or 'none'",
         ),
         (
             '{value: "no", label: "No"}',
