@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -27,7 +28,7 @@ from transformers import (
 
 from pipeline.convert.architecture import LN_VISION_EPS, SKINGPT4, Architecture, target_config
 from pipeline.convert.names import place
-from pipeline.convert.sources import ConversionError, Lazy, read_llama, read_pth
+from pipeline.convert.sources import ConversionError, Lazy, first_line, read_llama, read_pth
 from pipeline.convert.templates import TEMPLATES
 
 IMAGE = "<image>"
@@ -130,7 +131,7 @@ def _reader(name: str, shape: tuple[int, ...], parts: Mapping[str, Lazy]) -> Cal
         raise ConversionError(f"missing: {name} {shape}")
     if name.endswith("qkv.bias"):
         have: tuple[int, ...] = (3 * parts["q"].shape[0],)
-        read = partial(_query_and_value_bias, parts["q"], parts["v"])
+        read: Callable[[], Tensor] = partial(_query_and_value_bias, parts["q"], parts["v"])
         fits = have == shape and parts["q"].shape == parts["v"].shape
     else:
         have, read = parts[""].shape, parts[""].read
@@ -193,11 +194,11 @@ def convert(
         raise ConversionError(f"no template {template!r}; there are {', '.join(TEMPLATES)}")
     if out.exists():
         raise ConversionError(f"{out} is there already; remove it or choose another folder")
-    words = AutoTokenizer.from_pretrained(files.llama, local_files_only=True)
-    words.add_special_tokens({"additional_special_tokens": [IMAGE]})
+    words = _tokenizer(files.llama)
     plan = make_plan(files, sizes, words.convert_tokens_to_ids(IMAGE))
     partial_folder = out.with_name(out.name + ".partial")
-    partial_folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(partial_folder, ignore_errors=True)  # of a conversion that was cut off
+    partial_folder.mkdir(parents=True)
     yield from _write_shards(plan, partial_folder, dtype, shard_bytes)
     plan.config.dtype = dtype
     plan.config.architectures = ["Blip2ForConditionalGeneration"]
@@ -209,6 +210,21 @@ def convert(
     facts = {"ln_vision_eps": LN_VISION_EPS, "template": asdict(TEMPLATES[template]), "left_out": plan.left_out}
     (partial_folder / FACTS).write_text(json.dumps(facts, indent=1))
     os.replace(partial_folder, out)
+
+
+def _tokenizer(folder: Path) -> Any:
+    """The language model's own, with the image token added."""
+    if not folder.is_dir():
+        raise ConversionError(f"{folder}: no such folder; the language model's (Vicuna or Llama-2) is wanted")
+    try:
+        words = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, ImportError) as error:
+        raise ConversionError(
+            f"{folder}: its tokenizer cannot be read. Where there is a tokenizer.model and no tokenizer.json (Vicuna "
+            f"v0), `pip install sentencepiece` lets transformers read it. ({first_line(error)})"
+        ) from error
+    words.add_special_tokens({"additional_special_tokens": [IMAGE]})
+    return words
 
 
 def _write_shards(plan: Plan, folder: Path, dtype: torch.dtype, most_bytes: int) -> Iterator[str]:

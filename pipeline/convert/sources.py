@@ -52,6 +52,10 @@ def _same(value: Tensor) -> Tensor:
     return value
 
 
+def first_line(error: BaseException) -> str:
+    return str(error).split("\n")[0]
+
+
 def _load(path: Path) -> Any:
     if not path.is_file():
         raise ConversionError(f"{path}: no such file; docs/models.md says where each part comes from")
@@ -61,7 +65,7 @@ def _load(path: Path) -> Any:
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ConversionError(
             f"{path}: cannot be read as tensors alone, so it is not opened: loading anything else from a .pth file "
-            f"could run a stranger's code. Check the file's origin and hash. ({str(error).splitlines()[0]})"
+            f"could run a stranger's code. Check the file's origin and hash. ({first_line(error)})"
         ) from error
 
 
