@@ -64,7 +64,7 @@ def test_eva_vit_g_has_the_published_parameters(skingpt4: nn.Module) -> None:
 
 def test_image_side_has_the_published_parameters(skingpt4: nn.Module) -> None:
     """BLIP-2 (arXiv 2301.12597, Table 1): ViT-g with OPT-2.7B has 107 M trainable parameters: Q-Former, queries and
-    the projection to OPT's 2560; Hugging Face's model page of blip2-opt-2.7b counts 3.74 B in all.
+    the projection to OPT's 2560. Model listings of blip2-opt-2.7b count 3.74 B in all (a secondary source).
     """
     queries = skingpt4.query_tokens.numel() / 1e6
     trainable = millions(skingpt4.qformer) + queries + (768 * 2560 + 2560) / 1e6
