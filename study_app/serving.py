@@ -47,7 +47,9 @@ def app_environment(
         if run_kind == "live" and store.meta("simulated"):
             raise Refused(f"{database} holds simulated participants; give people a database of their own (--db).")
         if store.meta("reconstruction"):
-            raise Refused(f"{database} holds a reconstruction of the paper; give people a database of their own (--db).")
+            raise Refused(
+                f"{database} holds a reconstruction of the paper; give people a database of their own (--db)."
+            )
         run_kind = Running(store.database).run_kind(study.id, run_kind)  # as switched on the Studies page
         code = None if store.researcher.is_set() else secrets.token_hex(4)
     finally:

@@ -15,13 +15,13 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from analysis import report
-from analysis.errors import InputError
+from analysis.errors import InputError, NoData
 from analysis.export import Table
 from analysis.paper import audit, comparison, figure9, pages
 from analysis.paper.checks import Check
 from analysis.paper.comparison import Compared
 from analysis.paper.published import published
-from analysis.paper.reconstruction import STUDY, reconstruct
+from analysis.paper.reconstruction import reconstruct
 from analysis.paper.reconstruction_csv import csv_files
 from analysis.report import Summary
 
@@ -57,17 +57,17 @@ def reproduce(out: Path, database: Path | None = None, seed: int = 0) -> Reprodu
         seed: of the drawing; without effect on a ``database``, which holds its own.
 
     Raises:
-        InputError: ``out`` cannot be written, or the database is no reconstruction.
-        NoData: nobody in the database has completed the study.
+        InputError: ``out`` cannot be written, or the database holds no reconstruction.
     """
     facts = published()
     source = database or _drawn(out, seed)
-    summary = report.summarise(source, KIND)
-    if summary.data.study != STUDY:
+    try:
+        summary = report.summarise(source, KIND)
+    except NoData as error:
         raise InputError(
-            f"{source}: holds the study '{summary.data.study}', not a reconstruction of the paper. Make one with "
-            "python -m study_app reconstruct, or leave the database away."
-        )
+            f"{source}: holds no reconstruction of the paper. Make one with python -m study_app reconstruct, or leave "
+            "the database away."
+        ) from error
     found = Reproduction(source, summary, comparison.compare_tables(summary, facts), audit.audit(facts))
     _write(out, _files(found, None if database else seed))
     report.write(summary, out / "report")

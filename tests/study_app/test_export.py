@@ -304,7 +304,7 @@ def test_an_empty_database_is_exported(store: Store, tmp_path: Path) -> None:
             "DROP VIEW newest_answers; CREATE VIEW newest_answers AS SELECT * FROM answer",
             "has 25 rows, the database 24",
         ),
-        ("DELETE FROM exposure WHERE participant = 'P0001' AND period = 1", "the view conversations has"),
+        ("DELETE FROM exposure WHERE participant = 'P0001' AND period = 1", "the view replies has"),
         ("UPDATE definition SET source = json_remove(source, '$.comments')", "no column for an answer of P0001 to 'co"),
         ("UPDATE definition SET source = '{}'", "cannot be read by this version"),
         (

@@ -27,7 +27,19 @@ from study_app.study.store import Store
 from tests.study_app.conftest import SKINGEN
 from tests.study_app.people import arrive, walk_to
 
-COMMANDS = ("check", "serve", "invite", "panel", "status", "simulate", "export", "backup", "audit", "withdraw", "exclude")
+COMMANDS = (
+    "check",
+    "serve",
+    "invite",
+    "panel",
+    "status",
+    "simulate",
+    "export",
+    "backup",
+    "audit",
+    "withdraw",
+    "exclude",
+)
 
 
 def run(*arguments: object) -> Result:

@@ -11,10 +11,11 @@ import pytest
 import sqlite_utils
 
 from study_app.study.database import Database
-from study_app.study.definition import Study
+from study_app.study.definition import Study, load_study
 from study_app.study.media import MediaStore
 from study_app.study.migrations import MIGRATIONS, open_database
 from study_app.study.store import CannotOpen, Refused, Store
+from tests.study_app.conftest import ENGLISH
 from tests.study_app.people import arrive, png, walk_to
 
 SCHEMA_1 = Path(__file__).parent / "databases" / "schema_1.sql"
@@ -200,7 +201,7 @@ def test_two_who_open_a_new_database_at_once_make_one(db: Path) -> None:
         store.close()
 
 
-def test_a_database_of_schema_2_keeps_its_ratings_and_its_definition(db: Path, study: Study) -> None:
+def test_a_database_of_schema_2_keeps_its_ratings_and_its_definition(db: Path) -> None:
     """The fields that a study can have since then are left out of the hash while they are not used."""
     conn = sqlite3.connect(db)
     conn.executescript(SCHEMA_2.read_text())
@@ -209,7 +210,7 @@ def test_a_database_of_schema_2_keeps_its_ratings_and_its_definition(db: Path, s
     conn.close()
     assert len(before["ratings"]) == 15 + 3 + 1
     store = Store.open(db)
-    assert [store.study(each).hash for each in hashes] == hashes == [study.hash]
+    assert [store.study(each).hash for each in hashes] == hashes == [load_study(ENGLISH).hash]
     with store.database.read() as read:
         after = {view: [tuple(row) for row in read.execute(f"SELECT * FROM {view}")] for view in before}
         answers = read.execute("SELECT count(*), count(language), count(DISTINCT kind) FROM answers").fetchone()

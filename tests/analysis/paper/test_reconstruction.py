@@ -93,7 +93,7 @@ def test_nothing_is_invented_for_figure_9(tmp_path: Path) -> None:
 
 def test_keys_and_wordings_are_those_of_the_questionnaire() -> None:
     study = yaml.safe_load(QUESTIONNAIRE.read_text())
-    once = {item["wording"]: item["id"] for item in study["items"] if not item["repeated"]}
+    once = {item["wording"]["en"]: item["id"] for item in study["items"] if not item["repeated"]}
     assert once == dict(ITEM_KEYS)
 
 

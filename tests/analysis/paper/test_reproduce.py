@@ -124,7 +124,7 @@ def test_a_broken_rating_ends_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_database_of_another_study_is_refused(tmp_path: Path) -> None:
     database = answered(4).write(tmp_path / "study.db")
-    with pytest.raises(InputError, match="holds the study 'skingen', not a reconstruction"):
+    with pytest.raises(InputError, match="holds no reconstruction of the paper"):
         reproduce.reproduce(tmp_path / "out", database)
     result = CliRunner().invoke(app, ["reproduce", str(database), "--out", str(tmp_path / "out")])
     assert result.exit_code == 2
