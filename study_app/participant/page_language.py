@@ -22,13 +22,15 @@ _SCRIPT = """<script>
   const rules = %(rules)s.map(([from, to]) => [new RegExp(from), to]);
   const attributes = ["aria-label", "title", "placeholder"];
   const written = "[data-testid=stMarkdownContainer], [data-testid=stHtml], [role=option], textarea, script, style";
+  const streamlits = "[data-testid=stFileUploaderDropzone]";  // its "Upload" is Markdown, yet nobody's but Streamlit's
   const said = (text) => {
     const rule = rules.find(([from]) => from.test(text));
     return rule ? text.replace(rule[0], rule[1]) : text;
   };
   const put = (text, change) => { const to = said(text); if (to !== text) change(to); };
   const textNode = (node) => {
-    if (!node.parentElement?.closest(written)) put(node.data, (to) => { node.data = to; });
+    const around = node.parentElement;
+    if (around?.closest(streamlits) || !around?.closest(written)) put(node.data, (to) => { node.data = to; });
   };
   const element = (node) => {
     for (const name of attributes)

@@ -113,12 +113,12 @@ def test_the_page_speaks_the_language_of_the_browser_and_says_so(at: Opened) -> 
 
 def test_the_words_of_streamlit_itself_are_in_the_language_of_the_page(at: Opened) -> None:
     page = at("photo:1")
-    expect(page.get_by_role("button", name="上传")).to_be_visible(timeout=walk.SLOW_MS)
+    expect(page.get_by_role("button", name="上传", exact=True)).to_be_visible(timeout=walk.SLOW_MS)
     expect(page.get_by_text("每个文件最大 20")).to_be_visible()
     page.get_by_role("radio", name="Deutsch").click()
-    expect(page.get_by_role("button", name="Upload")).to_be_visible(timeout=walk.SLOW_MS)
+    expect(page.get_by_role("button", name="Upload", exact=True)).to_be_visible(timeout=walk.SLOW_MS)
     page.get_by_role("radio", name="中文").click()
-    expect(page.get_by_role("button", name="上传")).to_be_visible(timeout=walk.SLOW_MS)
+    expect(page.get_by_role("button", name="上传", exact=True)).to_be_visible(timeout=walk.SLOW_MS)
     expect(page.locator("html")).to_have_attribute("lang", "zh")
     page.close()
 
