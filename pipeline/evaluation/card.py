@@ -70,6 +70,12 @@ def write_figures(pack: Path, figures: Sequence[Figure]) -> None:
     (pack / FIGURES).write_text(json.dumps([f.as_json() for f in figures], indent=1) + "\n")
 
 
+def renewed(before: Sequence[Figure], measured: Sequence[Figure]) -> list[Figure]:
+    """``before`` with what was ``measured`` anew in place of the same figures, in their order."""
+    news = {figure.what: figure for figure in measured}
+    return [news.get(figure.what, figure) for figure in before]
+
+
 def write_card(pack: Path) -> Path:
     """``MODEL_CARD.md`` from the pack's ``figures.json``, weights and logs, and ``remarks.md`` where there is one."""
     figures = read_figures(pack)

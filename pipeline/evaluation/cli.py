@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.evaluation.card import TABLE, differences, read_figures, row, write_card, write_figures
+from pipeline.evaluation.card import TABLE, differences, read_figures, renewed, row, write_card, write_figures
 from pipeline.evaluation.figures import Figure
 from pipeline.evaluation.running import PARTS, Measured, Plan, run
 from pipeline.evaluation.timing import NothingToTime
@@ -36,12 +36,17 @@ def pack(
     again: Annotated[
         bool, typer.Option("--again", help="Compare with figures.json, not write it; exit code 1 when they differ.")
     ] = False,
+    renew: Annotated[
+        bool, typer.Option("--renew", help="With --parts timing: these figures in place of those in the card.")
+    ] = False,
     profile: ProfileOption = "phantom",
 ) -> None:
     """Print the model card's table, and write it into the pack as figures.json and MODEL_CARD.md."""
     chosen = [part.strip() for part in parts.split(",") if part.strip()] or list(PARTS)
     if unknown := [part for part in chosen if part not in PARTS]:
         raise typer.BadParameter(f"{', '.join(unknown)}: parts are {', '.join(PARTS)}", param_hint="--parts")
+    if renew and chosen != ["timing"]:  # the others hold for one set of weights, and are measured together
+        raise typer.BadParameter("only figures of this machine are measured anew alone", param_hint="--renew")
     try:
         root = load_profile(profile).root
         figures = run(Plan(profile, n, drawn, photos), chosen, jobs, _report)
@@ -51,8 +56,8 @@ def pack(
     typer.echo("\n".join((TABLE, *map(row, figures))))
     if again:
         _compare(root, figures, whole=not parts)
-    elif not parts:
-        write_figures(root, figures)
+    elif renew or not parts:
+        write_figures(root, renewed(read_figures(root), figures) if renew else figures)
         typer.echo(f"written: {write_card(root)}")
 
 
