@@ -340,6 +340,17 @@ def run_with(monkeypatch: pytest.MonkeyPatch, figures: list[Figure], *arguments:
     return CliRunner().invoke(app, ["pack", *arguments])
 
 
+def test_seconds_alone_can_be_measured_anew(pack: Path, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    quicker = replace(FIGURES[2], value=5.0)
+    result = run_with(monkeypatch, [quicker], "--parts", "timing", "--renew", "--profile", profile)
+    assert result.exit_code == 0, result.output
+    assert read_figures(pack) == [*FIGURES[:2], quicker, FIGURES[3]]
+    assert "5.00 s" in (pack / "MODEL_CARD.md").read_text()
+    refused = run_with(monkeypatch, [quicker], "--parts", "seeing,timing", "--renew", "--profile", profile)
+    assert refused.exit_code == 2
+    assert "--renew" in refused.output
+
+
 def test_a_whole_run_writes_the_card_and_a_part_does_not(
     pack: Path, profile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
