@@ -103,9 +103,11 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
     stop = page.get_by_role("button", name="Cancel")
     if waiting.count() and stop.count():
         stop.click()
-        expect(page.get_by_role("button", name="Try again")).to_be_visible(timeout=walk.SLOW_MS)
-        camera.take(f"stopped_{period}")
-        page.get_by_role("button", name="Try again").click()
+        page.wait_for_timeout(3000)
+        again = page.get_by_role("button", name="Try again")
+        if again.count():  # else it was done before the click came
+            camera.take(f"stopped_{period}")
+            again.click()
     walk.answered(page, name)
     camera.take(f"answered_{period}")
     if period == 2:
