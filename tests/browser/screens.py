@@ -124,7 +124,7 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
     camera.take(f"follow_up_{period}")
     page.get_by_role("button", name="Rate").click()
     walk.heading(page, f"How was {name}?")
-    first, second, third = page.get_by_role("radiogroup").all()
+    first, second, third = page.get_by_role("radiogroup").all()[-3:]  # the switch of languages comes before
     first.get_by_role("radio", name="4", exact=True).click()
     walk.idle(page)
     second.get_by_role("radio", name="2", exact=True).click()
