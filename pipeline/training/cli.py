@@ -21,10 +21,10 @@ app = typer.Typer(no_args_is_help=True, help="Train the embedded models on phant
 PARTS: dict[str, Part] = {
     "clip": Part("CLIP text and vision encoders (generation, retrieval, IP-Adapter)."),
     "judge": Part("The judge of generated pictures, never part of the pipeline."),
-    "skingpt": Part("SkinGPT and its captioner: ViT, LLaMA, Q-Former, then the two steps."),
     "vae": Part("The VAE of the embedded Stable Diffusion."),
     "unet": Part("The inpainting UNet of Stable Diffusion.", ("vae", "clip")),
     "sam": Part("SAM."),
+    "skingpt": Part("SkinGPT and its captioner: ViT, LLaMA, Q-Former, then the two steps."),
     "detector": Part("GroundingDINO."),
     "adapters": Part("IP-Adapter and LoRAs.", ("unet",)),
     "dino": Part("DINOv2, for scores of generated pictures only."),

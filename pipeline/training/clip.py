@@ -83,6 +83,8 @@ def run(steps: int | None = None) -> None:
     model = WithHeads(build(settings, len(tokenizer)), settings["projection"])
     model.clip.set_attn_implementation("eager")  # on a CPU and in bfloat16 twice as fast as "sdpa"
 
+    schedule = Schedule(steps or settings["steps"], settings["lr"], settings["restart"], save_every=400)
+
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rows = pick(generator, len(data), settings["batch"])
         x = lit(cropped(turned(pixels(data.images[rows]), generator), generator), generator)
@@ -92,13 +94,15 @@ def run(steps: int | None = None) -> None:
         full = [f"{data.labels[i]} {data.captions[i]}" for i in rows]
         same = torch.tensor([[float(a == b) for b in full] for a in full])
         condition = torch.as_tensor(data.labels[rows]) % (len(LABELS) + 1)  # -1, clear skin, is the last class
+        # After the restart only the image encoder learns: the image generator is trained on the words as they are.
+        words = out.text_embeds.detach() if schedule.again(step) else out.text_embeds
         return (
-            contrast(out.image_embeds, out.text_embeds, model.clip.logit_scale, same)
+            contrast(out.image_embeds, words, model.clip.logit_scale, same)
             + F.cross_entropy(model.condition(out.image_embeds), condition)
             + F.cross_entropy(model.skin_type(out.image_embeds), torch.as_tensor(data.skin_types[rows]) - 1)
         )
 
-    train("clip", model, step_loss, Schedule(steps or settings["steps"], settings["lr"], save_every=400))
+    train("clip", model, step_loss, schedule)
     _report(model)
     folder = PACK / "clip"
     model.clip.half().save_pretrained(folder)

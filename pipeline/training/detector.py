@@ -224,7 +224,9 @@ def run(steps: int | None = None) -> None:
         proposed = set_loss(out.enc_outputs_class, out.enc_outputs_coord_logits.sigmoid(), tokens, true, target, 5)
         return found + proposed + 0.5 * both.name_loss(torch.as_tensor(data.labels[rows])) + both.shade_loss(masks)
 
-    schedule = Schedule(steps or settings["steps"], settings["lr"], weight_decay=1e-4, save_every=200, bf16=False)
+    schedule = Schedule(
+        steps or settings["steps"], settings["lr"], settings["restart"], weight_decay=1e-4, save_every=200, bf16=False
+    )
     train("detector", both, step_loss, schedule)
     model.half().save_pretrained(PACK / "grounding-dino")
     eye = GroundingDinoImageProcessorPil(

@@ -36,10 +36,16 @@ def recipe(part: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long, how fast: linear warm-up over ``warmup`` steps, then cosine to a twentieth."""
+    """How long, how fast: linear warm-up over ``warmup`` steps, then cosine to a twentieth.
+
+    With a ``restart`` the cosine ends there, and a second one of half the height goes on to ``steps`` (Loshchilov and
+    Hutter 2017): a part that turns out to need more is trained on from its checkpoint, and the whole run from its seed
+    still gives the same weights.
+    """
 
     steps: int
     lr: float
+    restart: int | None = None
     warmup: int = 50
     weight_decay: float = 0.01
     clip: float = 1.0
@@ -47,11 +53,19 @@ class Schedule:
     bf16: bool = True
     """Autocast to bfloat16: about twice as fast where the processor has it; weights stay float32."""
 
+    def again(self, step: int) -> bool:
+        """Whether ``step`` is after the restart."""
+        return self.restart is not None and step >= self.restart
+
     def at(self, step: int) -> float:
-        if step < self.warmup:
-            return self.lr * (step + 1) / self.warmup
-        done = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return self.lr * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+        """Learning rate of ``step``, counted from 0."""
+        start, end, peak = 0, min(self.steps, self.restart or self.steps), self.lr
+        if self.restart is not None and self.again(step):
+            start, end, peak = self.restart, self.steps, self.lr / 2
+        if step - start < self.warmup:
+            return peak * (step - start + 1) / self.warmup
+        done = (step - start - self.warmup) / max(1, end - start - self.warmup)
+        return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
 class Average(nn.Module):
