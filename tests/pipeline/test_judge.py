@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 
 from pipeline.evaluation.drawing import Drawn, leaves_alone, references, shows
 from pipeline.evaluation.judge import CLEAR, Judge, Verdict, batches
-from pipeline.evaluation.similarity import DinoEmbedder, nearest_is_own, squared_error
+from pipeline.evaluation.similarity import DinoEmbedder, lab, nearest_is_own, squared_error, tones
 from pipeline.evaluation.unseen import cell, photo
 from pipeline.frame import frame_around
 from pipeline.generate import Order
@@ -193,6 +193,22 @@ def test_pictures_that_are_all_alike_are_nearest_to_one_reference() -> None:
     assert nearest_is_own(references, references) == [True] * 4
     assert sum(nearest_is_own(np.repeat(references[2:3], 4, 0), references)) == 1
     assert nearest_is_own(references[::-1], references) == [False] * 4
+
+
+def test_colours_are_those_of_cielab() -> None:
+    """sRGB red and blue in CIELAB, D65, as colour tables print them to one decimal."""
+    levels = np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0], [0, 0, 255]], dtype=np.uint8)
+    published = [[100, 0, 0], [0, 0, 0], [53.2, 80.1, 67.2], [32.3, 79.2, -107.9]]
+    assert lab(levels) == pytest.approx(np.array(published), abs=0.06)
+
+
+def test_the_tone_is_the_skins_and_not_the_lesions() -> None:
+    skin, other = np.full((10, 10, 3), (180, 140, 120), np.uint8), np.full((10, 10, 3), (90, 60, 45), np.uint8)
+    with_lesion = skin.copy()
+    with_lesion[:4] = (120, 30, 30)
+    pictures, references = ([Image.fromarray(x) for x in pair] for pair in ((with_lesion, other), (skin, other)))
+    assert nearest_is_own(tones(pictures), tones(references)) == [True, True]
+    assert tones(pictures)[0] == pytest.approx(tones(references)[0])
 
 
 def test_squared_error_is_in_units_of_the_whole_range() -> None:

@@ -53,6 +53,38 @@ def test_a_killed_training_ends_where_an_undisturbed_one_does(tmp_path: Path, mo
     assert abs(undisturbed.weight.item() - 3) < 1
 
 
+def test_training_on_from_the_end_is_the_same_as_a_restart_in_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the pack's recipe tells the truth about weights that were trained in two sessions."""
+
+    def run(steps: int, restart: int | None) -> nn.Linear:
+        torch.manual_seed(0)
+        model = nn.Linear(1, 1)
+
+        def loss_of(step: int, generator: torch.Generator) -> Tensor:
+            x = torch.randn(16, 1, generator=generator)
+            return (model(x) - (3 * x - 1)).square().mean()
+
+        loop.train("line", model, loss_of, loop.Schedule(steps, 0.02, restart, warmup=5, bf16=False))
+        return model
+
+    whole = run(70, restart=40)
+    monkeypatch.setattr(loop, "WORK", tmp_path / "second")
+    first = run(40, restart=None)
+    further = run(70, restart=40)
+    assert torch.equal(further.weight, whole.weight)
+    assert not torch.equal(first.weight, whole.weight)
+
+
+def test_a_restart_begins_at_half_the_height_and_ends_at_its_twentieth() -> None:
+    schedule = loop.Schedule(300, 1.0, restart=200, warmup=10)
+    rates = [schedule.at(step) for step in range(300)]
+    assert max(rates[:200]) == pytest.approx(1.0) and max(rates[200:]) == pytest.approx(0.5, rel=0.02)
+    assert rates[199] == pytest.approx(0.05, rel=0.02) and rates[299] == pytest.approx(0.025, rel=0.05)
+    assert [step for step in range(300) if schedule.again(step)][0] == 200
+
+
 def test_a_loss_that_is_not_a_number_stops_the_training() -> None:
     model = nn.Linear(1, 1)
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
