@@ -40,7 +40,7 @@ def keep_or_choose(services: Services, visit: Visit, exposure: Exposure) -> None
     """On the photo step: the photo there is, and the way back with it."""
     picture, about = st.columns([2, 3], wrap=False)
     with picture:
-        show_picture(services, visit.state.participant, exposure.photo, say("photo.so_far"), captioned=False)
+        show_picture(services, visit, exposure.photo, say("photo.so_far"), captioned=False, place="so_far")
     with about:
         name = visit.study.name_in_period(exposure.period)
         st.markdown(f"**{say('photo.so_far')}**")
@@ -65,7 +65,7 @@ def before(services: Services, visit: Visit, exposure: Exposure) -> None:
     with st.expander(say("photo.before")):
         for photo in exposure.earlier_photos:
             with st.container(width=_SMALL_PX):
-                show_picture(services, visit.state.participant, photo, say("photo.earlier"), captioned=False)
+                show_picture(services, visit, photo, say("photo.earlier"), captioned=False, place="earlier")
             for r in rounds(services.store.jobs, [job for job in exposure.jobs if job.photo == photo]):
                 with st.chat_message("user", avatar=":material/person:"):
                     show_question(services, visit, r.asked.question)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from pipeline.photo import clean_photo
+from pipeline.photo import CleanPhoto, clean_photo
 from study_app.participant.language import say
 from study_app.participant.layout import not_saved
+from study_app.participant.shield import cover, covered, switch
 from study_app.services import Services
 from study_app.study import flow
 from study_app.study.definition_cases import AssignedCase
@@ -23,7 +24,7 @@ def begin(services: Services, visit: Visit, period: int) -> None:
     participant, case = visit.state.participant, _case(visit, period)
     condition = flow.condition_of(visit.study, visit.state, period)
     try:
-        sha256 = services.media.keep(participant, picture(services.folder / case.file))
+        sha256 = services.media.keep(participant, clean(services.folder / case.file).png)
         services.store.start_exposure(participant, period, sha256, None)
         if not condition.talks:
             _tell_picture(services, visit, period, case)
@@ -43,13 +44,21 @@ def show_pictures(services: Services, visit: Visit, period: int) -> None:
         return
     case = _case(visit, period)
     beside = case.pictures.get(condition.key)
+    switch(services, visit)
     left, right = st.columns(2, wrap=False, gap="xsmall") if beside else (st.container(), None)
-    reference = picture(services.folder / case.file)
-    words = say("case.reference") if beside else say("case.photo")
-    left.image(reference, caption=words, alt=words, width="stretch")
+    with left:
+        words = say("case.reference") if beside else say("case.photo")
+        _picture(services, visit, clean(services.folder / case.file), words)
     if beside and right is not None:
-        words = say("case.to_be_rated")
-        right.image(picture(services.folder / beside), caption=words, alt=words, width="stretch")
+        with right:
+            _picture(services, visit, clean(services.folder / beside), say("case.to_be_rated"))
+
+
+def _picture(services: Services, visit: Visit, picture: CleanPhoto, words: str) -> None:
+    if covered(services, visit, picture.sha256):
+        cover(services, visit, picture.sha256, words, "case")
+        return
+    st.image(picture.png, caption=words, alt=words, width="stretch")
 
 
 def photo_name(visit: Visit) -> str:
@@ -57,14 +66,14 @@ def photo_name(visit: Visit) -> str:
     return say("case.photo") if visit.study.photo.assigned else say("pictures.your_photo")
 
 
-def picture(file: Path) -> bytes:
+def clean(file: Path) -> CleanPhoto:
     """The file as a clean PNG, as an uploaded photo would be. Raises OSError and PhotoError."""
     return _clean(file, file.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
-def _clean(file: Path, changed: int) -> bytes:
-    return clean_photo(file.read_bytes()).png
+def _clean(file: Path, changed: int) -> CleanPhoto:
+    return clean_photo(file.read_bytes())
 
 
 def _case(visit: Visit, period: int) -> AssignedCase:
@@ -76,6 +85,6 @@ def _tell_picture(services: Services, visit: Visit, period: int, case: AssignedC
     beside = case.pictures.get(flow.condition_of(visit.study, visit.state, period).key)
     if beside is None:
         return
-    sha256 = services.media.keep(visit.state.participant, picture(services.folder / beside))
+    sha256 = services.media.keep(visit.state.participant, clean(services.folder / beside).png)
     shown = {"period": period, "case": case.id, "picture": sha256}
     services.store.log_event(visit.state.participant, "picture_shown", shown)

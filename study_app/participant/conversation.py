@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pipeline.types import Condition
-from study_app.participant import another_photo, pictures, waiting
+from study_app.participant import another_photo, pictures, shield, waiting
 from study_app.participant.language import say, tell_models_language
 from study_app.participant.layout import assistants, foot, head, not_saved
 from study_app.participant.prompts import all_asked, first_question, next_prompt
@@ -39,6 +39,7 @@ def show(services: Services, visit: Visit, period: int) -> None:
     _bottom(services, visit, exposure, past)
     head(visit, visit.study.name_in_period(period), assistants(visit, period))
     tell_models_language()
+    shield.switch(services, visit)
     pictures.photo_card(services, visit, exposure, [r.answer for r in past])
     another_photo.before(services, visit, exposure)
     for n, r in enumerate(past, 1):

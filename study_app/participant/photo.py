@@ -11,11 +11,12 @@ import streamlit as st
 from pipeline.photo import MAX_BYTES, MAX_PIXELS, MIN_SIDE, CleanPhoto, PhotoError, clean_photo
 from study_app.gallery import GalleryPhoto, offered
 from study_app.models import Models
-from study_app.participant import another_photo, assigned
+from study_app.participant import another_photo, assigned, shield
 from study_app.participant.guard import guarded
 from study_app.participant.language import condition_name, say
 from study_app.participant.layout import assistants, foot, head, not_saved
 from study_app.services import Services
+from study_app.study.definition import SHIELD
 from study_app.study.state import Exposure
 from study_app.study.store import NotSaved, Refused
 from study_app.study.visit import Visit
@@ -34,6 +35,7 @@ def show(services: Services, visit: Visit, period: int) -> None:
     name = visit.study.name_in_period(period)
     title = say("photo.another_for", assistant=name) if before else say("photo.for", assistant=name)
     head(visit, title, assistants(visit, period))
+    shield.switch(services, visit)
     if before is not None:
         another_photo.keep_or_choose(services, visit, before)
     models = services.models.now()
@@ -43,10 +45,10 @@ def show(services: Services, visit: Visit, period: int) -> None:
         place = _place(period, before)
         if _slot(place) not in st.session_state or st.session_state.get(_choosing(place)):
             st.markdown(visit.study.photo.instruction)
-            _choose_source(visit, place, models)
+            _choose_source(services, visit, place, models)
         chosen: CleanPhoto | None = st.session_state.get(_slot(place))
         shown_before = before is not None and chosen is not None and before.had(chosen.sha256)
-        label = _chosen_photo(visit, place, chosen, models, ask=not shown_before)
+        label = _chosen_photo(services, visit, place, chosen, models, ask=not shown_before)
         if shown_before:
             st.warning(say("photo.shown_before"))
         elif st.button(say("page.continue"), type="primary", key=f"next_{visit.step.key}"):
@@ -70,8 +72,14 @@ def _choosing(place: str) -> str:
     return f"choosing:{place}"
 
 
-def _choose(place: str, photo: CleanPhoto) -> None:
+def _own(place: str) -> str:
+    """Whether the chosen photo is the participant's own: it is not covered."""
+    return f"own:{place}"
+
+
+def _choose(place: str, photo: CleanPhoto, *, own: bool) -> None:
     st.session_state[_slot(place)] = photo
+    st.session_state[_own(place)] = own
     st.session_state[_choosing(place)] = False
     st.rerun()
 
@@ -84,7 +92,7 @@ def _wait_for_models(services: Services) -> None:
     st.info(say("photo.starting"))
 
 
-def _choose_source(visit: Visit, place: str, models: Models) -> None:
+def _choose_source(services: Services, visit: Visit, place: str, models: Models) -> None:
     gallery = offered(models.profile)
     sources = [s for s in visit.study.photo.sources if s == "upload" or gallery]
     source = sources[0]
@@ -101,21 +109,29 @@ def _choose_source(visit: Visit, place: str, models: Models) -> None:
     if source == "upload":
         _upload(place)
     else:
-        _gallery(place, gallery)
+        _gallery(services, visit, place, gallery)
 
 
 def _source_name(source: str) -> str:
     return say("photo.offered") if source == "gallery" else say("photo.own")
 
 
-def _gallery(place: str, gallery: tuple[GalleryPhoto, ...]) -> None:
+def _gallery(services: Services, visit: Visit, place: str, gallery: tuple[GalleryPhoto, ...]) -> None:
     """Small pictures that wrap to the width of the screen, each with its button."""
     with st.container(horizontal=True, gap="small"):
         for n, photo in enumerate(gallery, 1):
             with st.container(width=_THUMBNAIL_PX, gap="xxsmall"):
-                st.image(photo.file.read_bytes(), alt=say("photo.offered_nth", number=n), width="stretch")
+                _thumbnail(services, visit, n, photo)
                 if st.button(say("photo.take_nth", number=n), key=f"offer_{place}_{n}", width="stretch"):
-                    _choose(place, clean_photo(photo.file.read_bytes()))
+                    _choose(place, assigned.clean(photo.file), own=False)
+
+
+def _thumbnail(services: Services, visit: Visit, n: int, photo: GalleryPhoto) -> None:
+    name, picture = say("photo.offered_nth", number=n), assigned.clean(photo.file)
+    if shield.covered(services, visit, picture.sha256):
+        shield.cover(services, visit, picture.sha256, name, "offered", say("shield.show_nth", number=n))
+        return
+    st.image(photo.file.read_bytes(), alt=name, width="stretch")
 
 
 def _upload(place: str) -> None:
@@ -135,7 +151,7 @@ def _upload(place: str) -> None:
             st.session_state[seen] = (upload.file_id, error.reason)
         else:
             st.session_state[seen] = (upload.file_id, "")
-            _choose(place, photo)
+            _choose(place, photo, own=True)
     reason = st.session_state[seen][1]
     if reason:
         st.warning(_why_refused(reason))
@@ -147,12 +163,18 @@ def _why_refused(reason: str) -> str:
     return say(f"photo_refused.{reason}", **limits)
 
 
-def _chosen_photo(visit: Visit, place: str, chosen: CleanPhoto | None, models: Models, ask: bool) -> str | None:
+def _chosen_photo(
+    services: Services, visit: Visit, place: str, chosen: CleanPhoto | None, models: Models, ask: bool
+) -> str | None:
     """The photo, larger, and, where ``ask``, what it shows. Returns the label, None when not known."""
     if chosen is None:
         return None
     picture, question = st.columns([2, 3], wrap=False)
-    picture.image(chosen.png, alt=say("photo.chosen"), width="stretch")
+    with picture:
+        if not st.session_state.get(_own(place)) and shield.covered(services, visit, chosen.sha256):
+            shield.cover(services, visit, chosen.sha256, say("photo.chosen"), "chosen")
+        else:
+            st.image(chosen.png, alt=say("photo.chosen"), width="stretch")
     with question:
         st.markdown(f"**{say('photo.chosen')}**")
         label = _ask_label(place, models) if ask and visit.study.photo.ask_label else None
@@ -180,6 +202,8 @@ def _go_on(services: Services, visit: Visit, period: int, chosen: CleanPhoto | N
     participant, before = visit.state.participant, visit.state.exposures.get(period)
     try:
         sha256 = services.media.keep(participant, chosen.png)
+        if st.session_state.get(_own(_place(period, before))) and visit.study.sensitive_images == SHIELD:
+            services.store.shield.own(participant, sha256)
         if before is None:
             services.store.start_exposure(participant, period, sha256, label)
         else:

@@ -13,6 +13,7 @@ from study_app.participant.answer import Answer
 from study_app.participant.assigned import photo_name
 from study_app.participant.guard import guarded
 from study_app.participant.language import condition_name, say
+from study_app.participant.shield import cover, covered
 from study_app.participant.turns import show_answer
 from study_app.services import Services
 from study_app.study.state import Exposure
@@ -87,20 +88,19 @@ def _about(case: Case) -> str:
 @guarded
 def compare(services: Services, visit: Visit, photo: str, comparison: Comparison) -> None:
     """The photo on the left, the chosen picture on the right, all of them in an expander."""
-    participant = visit.state.participant
     with st.container(border=True):
         st.subheader(comparison.title, anchor=False)
         st.markdown(comparison.note)
         entry = _chosen(comparison)
         left, right = st.columns(2, wrap=False, gap="xxsmall")
         with left:
-            show_picture(services, participant, photo, photo_name(visit))
+            show_picture(services, visit, photo, photo_name(visit), place=f"beside_{comparison.key}")
         with right:
-            show_picture(services, participant, entry.picture, entry.caption)
+            show_picture(services, visit, entry.picture, entry.caption, place=f"one_{comparison.key}")
         show_answer(entry.text)
         if len(comparison.shown) > 1:
             with st.expander(say("pictures.all")):
-                _grid(services, participant, comparison.shown)
+                _grid(services, visit, comparison)
 
 
 def _chosen(comparison: Comparison) -> Shown:
@@ -131,32 +131,48 @@ def photo_card(services: Services, visit: Visit, exposure: Exposure, answers: Se
     shown = mask.overlay if outlined and mask is not None else exposure.photo
     alt = say("pictures.your_photo_outlined") if outlined else photo_name(visit)
     with picture:
-        show_picture(services, visit.state.participant, shown, alt, captioned=False)
+        show_picture(services, visit, shown, alt, captioned=False, of=exposure.photo, place=f"card_{exposure.period}")
 
 
 def previews(services: Services, visit: Visit, pictures: Sequence[str]) -> None:
-    """Pictures in the making, side by side."""
+    """Pictures in the making, side by side; none of those that are covered."""
+    if any(covered(services, visit, sha256) for sha256 in pictures):
+        return
     with st.container(horizontal=True, gap="xsmall"):
         for sha256 in pictures:
             with st.container(width=_PREVIEW_PX):
-                show_picture(services, visit.state.participant, sha256, say("pictures.in_the_making"), captioned=False)
+                show_picture(services, visit, sha256, say("pictures.in_the_making"), captioned=False)
 
 
-def show_picture(services: Services, participant: str, sha256: str, caption: str, *, captioned: bool = True) -> None:
-    """A picture the participant owns; a sentence in its place when it is gone."""
+def show_picture(
+    services: Services,
+    visit: Visit,
+    sha256: str,
+    caption: str,
+    *,
+    captioned: bool = True,
+    of: str = "",
+    place: str = "",
+) -> None:
+    """A picture the participant owns; a cover in its place until it is asked for, a sentence when it is gone.
+
+    ``of``: the picture that this one is a version of: they are asked for together. ``place``: see `shield.cover`."""
+    if covered(services, visit, of or sha256):
+        cover(services, visit, of or sha256, caption, place)
+        return
     try:
-        png = services.media.read(participant, sha256)
+        png = services.media.read(visit.state.participant, sha256)
     except KeyError:
         st.markdown(say("pictures.gone"))
         return
     st.image(png, caption=caption if captioned else None, alt=caption, width="stretch")
 
 
-def _grid(services: Services, participant: str, shown: Sequence[Shown]) -> None:
+def _grid(services: Services, visit: Visit, comparison: Comparison) -> None:
     columns = st.columns(2, wrap=False, gap="xsmall")
-    for n, entry in enumerate(shown):
+    for n, entry in enumerate(comparison.shown):
         with columns[n % 2]:
-            show_picture(services, participant, entry.picture, entry.caption)
+            show_picture(services, visit, entry.picture, entry.caption, place=f"all_{comparison.key}_{n}")
 
 
 def _numbered(names: Sequence[str]) -> list[str]:

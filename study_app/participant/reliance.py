@@ -10,6 +10,7 @@ from study_app.participant.layout import assistants, head
 from study_app.participant.pictures import show_picture
 from study_app.participant.questionnaire import items_page
 from study_app.participant.saving import stored
+from study_app.participant.shield import switch
 from study_app.services import Services
 from study_app.study.definition import Single
 from study_app.study.visit import Visit
@@ -40,6 +41,7 @@ def show_final(services: Services, visit: Visit, period: int) -> None:
 
 
 def _photo(services: Services, visit: Visit, period: int) -> None:
+    switch(services, visit)
     with st.container(width=_PHOTO_PX):
         photo = visit.state.exposures[period].photo
-        show_picture(services, visit.state.participant, photo, photo_name(visit), captioned=False)
+        show_picture(services, visit, photo, photo_name(visit), captioned=False, place="decision")

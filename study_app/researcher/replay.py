@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 from pydantic import ValidationError
 
@@ -23,6 +25,7 @@ def show(services: Services, visit: Visit) -> None:
         kept = "Nothing is kept." if visit.state.status == "withdrawn" else "No conversation yet."
         st.markdown(kept)
         return
+    visit = replace(visit, study=replace(visit.study, sensitive_images="show"))  # covers are for participants
     st.markdown("As stored: the same words, photos and pictures. Buttons of the participant's page are left out.")
     for period, exposure in sorted(visit.state.exposures.items()):
         st.subheader(f"{visit.study.name_in_period(period)} ({exposure.condition})", anchor=False)
@@ -32,7 +35,7 @@ def show(services: Services, visit: Visit) -> None:
 
 def _about_photo(services: Services, visit: Visit, exposure: Exposure, photo: str, nth: int) -> None:
     with st.container(width=_PHOTO_PX):
-        pictures.show_picture(services, visit.state.participant, photo, "The participant's photo", captioned=False)
+        pictures.show_picture(services, visit, photo, "The participant's photo", captioned=False)
     if photo != exposure.photo:
         st.markdown("*Given back after this:*")
     elif exposure.known_label:

@@ -53,6 +53,7 @@ from study_app.study.yaml_lines import read_yaml
 
 __all__ = ["Condition", "DefinitionError", "Item", "Likert", "Option", "Scale", "Single", "Study", "load_study"]
 
+SHIELD = "shield"
 StepName = Literal["consent", "demographics", "periods", "final_items", "comments"]
 
 
@@ -79,6 +80,9 @@ class Study:
     design: Design = Design()
     conditions: tuple[Condition, ...] = Field(min_length=1)
     photo: PhotoRule
+    sensitive_images: Literal["shield", "show"] = Field(default="show", exclude_if=is_default("show"))
+    """``shield``: pictures stay covered until the participant asks for them, one by one or all; their own photo is
+    not covered. ``show``, where nothing is said: the definitions of before there were covers show what they showed."""
     conversation: Prompts = Field(default=DEFAULT_PROMPTS, exclude_if=is_default(DEFAULT_PROMPTS))
     reliance: Reliance | None = Field(default=None, exclude_if=is_default(None))
     """A decision before and after each explanation."""

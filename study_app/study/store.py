@@ -34,6 +34,7 @@ from study_app.study.migrations import open_database
 from study_app.study.monitor import Counts, Trouble, read_counts, read_runs, read_troubles, sequence_load
 from study_app.study.pictures import PictureOwners
 from study_app.study.researcher import Researchers
+from study_app.study.shield import Shield
 from study_app.study.snapshots import participant_row, read_state
 from study_app.study.state import ParticipantState, RunKind, Value
 from study_app.study.tabs import Tabs
@@ -46,7 +47,7 @@ SIGN_OF_LIFE = timedelta(minutes=1)
 class Store:
     """One open database. ``door`` lets people in, ``tabs`` says which of their tabs goes on, ``jobs`` is the log of
     questions to the pipeline, ``photos`` the exchange of a photo the assistant could not tell, ``researcher`` the
-    accounts, ``pictures`` says whose they are."""
+    accounts, ``pictures`` says whose they are, ``shield`` which of them somebody asked to see."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -56,6 +57,7 @@ class Store:
         self.photos = PhotoExchange(database)
         self.researcher = Researchers(database)
         self.pictures = PictureOwners(database)
+        self.shield = Shield(database)
 
     @classmethod
     def open(cls, path: str | Path, clock: Clock = utc_now) -> Store:

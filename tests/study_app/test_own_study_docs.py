@@ -96,7 +96,8 @@ def test_the_pieces_on_cases_decisions_and_groups_make_a_study(tmp_path: Path) -
     file = tmp_path / "study.yaml"
     file.write_text(yaml.safe_dump(data, allow_unicode=True))
     study = load_study(file)
-    assert (len(pieces), study.periods, study.design.kind) == (4, 4, "mixed")
+    assert (len(pieces), study.periods, study.design.kind) == (5, 4, "mixed")
+    assert study.sensitive_images == "shield"
     assert study.reliance is not None
     assert [study.reliance.option_of(case.truth) for case in study.photo.cases] == [
         "harmless",

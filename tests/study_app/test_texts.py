@@ -129,6 +129,7 @@ def test_every_place_is_filled_where_a_text_is_said() -> None:
 
 NO_WORDS = {"key", "type", "icon", "width", "format", "avatar", "gap", "icon_position", "selection_mode", "submit_mode"}
 NO_WORDS |= {"label_visibility", "vertical_alignment", "horizontal_alignment", "language", "suffix", "text_alignment"}
+NO_WORDS |= {"place", "of"}
 """Arguments that nobody reads."""
 MARKUP = re.compile(r":material/\w+:|:[a-z-]+\[|https?://\S+|<[^>]*>")
 WORD = re.compile(r"[A-Za-z]{2}")
