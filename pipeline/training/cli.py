@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -70,6 +72,7 @@ def pack(
     log: Annotated[Path, typer.Option(help="Where to keep what this command prints.")] = WORK / "pack.txt",
 ) -> None:
     """Train every part into pipeline/packs/phantom, several side by side. Broken off, it goes on where it was."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the parts end with it, as they do at Ctrl+C
     log.parent.mkdir(parents=True, exist_ok=True)
     given = {"--steps": steps, "--phantoms": phantoms, "--into": into}
     options = [word for name, value in given.items() if value is not None for word in (name, str(value))]

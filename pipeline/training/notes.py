@@ -45,12 +45,12 @@ class Facts:
         return join(list(self.phrases))
 
 
-def _corpus(kind: str, patterns: tuple[str, ...], draws: int = 250) -> tuple[str, ...]:
+def _corpus(kind: str, patterns: tuple[str, ...], draws: int = 2000) -> tuple[str, ...]:
     rng = random.Random(kind)
     return tuple(expand(rng.choice(patterns), rng) for _ in range(draws))
 
 
-def _off_topic_corpus(draws: int = 300) -> tuple[str, ...]:
+def _off_topic_corpus(draws: int = 3000) -> tuple[str, ...]:
     rng = random.Random("off topic")
     return tuple(off_topic(rng) for _ in range(draws))
 
@@ -62,7 +62,10 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 """Kind -> examples of its wordings, with `{name}` and `{other}` unfilled: what the tokenizer is made from."""
 
 _KINDS = tuple(QUESTIONS)
-_WEIGHTS = {"diagnose": 0.8, "why not": 2.5, "off topic": 3.0, "doubt": 0.7, "cause": 1.2, "advice": 1.2, "danger": 1.5}
+_WEIGHTS = {
+    "diagnose": 0.8, "why not": 2.0, "off topic": 3.0, "doubt": 0.8, "describe": 1.3, "cause": 1.5, "advice": 1.3,
+    "danger": 1.3, "features": 1.2, "why": 1.2,
+}  # fmt: skip
 """How often a kind is asked; 1 where it is not named."""
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 
-from pipeline.training.questions import WORDINGS, expand, sections
+from pipeline.training.questions import expand, from_all_writers, invented
 
-_SECTIONS = sections(WORDINGS / "off_topic.txt")
+_SECTIONS = from_all_writers("off_topic.txt")
 TEMPLATES = _SECTIONS["templates"]
 WORDS = {
     heading.removeprefix("words "): tuple(word for row in rows for word in row.split(", "))
@@ -19,15 +19,6 @@ WORDS = {
 }
 """Kind of word -> its words."""
 
-_CONSONANTS, _VOWELS = "bcdfghjklmnprstvwz", "aeiou"
-
-
-def _invented(rng: random.Random) -> str:
-    """A word that there is not: what is unknown is not about the skin."""
-    return "".join(rng.choice(_CONSONANTS) + rng.choice(_VOWELS) for _ in range(rng.randrange(2, 4))) + rng.choice(
-        "nrst "
-    )
-
 
 def off_topic(rng: random.Random) -> str:
     """One question that has nothing to do with the picture; one noun in eight is invented."""
@@ -35,5 +26,5 @@ def off_topic(rng: random.Random) -> str:
     for kind, words in WORDS.items():
         while f"{{{kind}}}" in text:
             strange = kind in ("thing", "animal", "topic", "place", "person") and rng.random() < 0.12
-            text = text.replace(f"{{{kind}}}", _invented(rng).strip() if strange else rng.choice(words), 1)
+            text = text.replace(f"{{{kind}}}", invented(rng) if strange else rng.choice(words), 1)
     return text

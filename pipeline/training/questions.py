@@ -1,7 +1,8 @@
 """Wordings of questions: a compact grammar per kind, and the noise of typing.
 
-The patterns are in wordings/*.txt, which say how they are written. A language model of this size knows no words but
-those it was taught, so that breadth of words counts for more than length.
+The patterns are in wordings/, one folder for each of three writers, who did not see each other's nor those that
+measure; the files say how they are written. A language model of this size knows no words but those it was taught, so
+that breadth of words counts for more than length.
 """
 
 from __future__ import annotations
@@ -28,7 +29,16 @@ def sections(path: Path) -> dict[str, tuple[str, ...]]:
     return {heading: tuple(rows) for heading, rows in out.items()}
 
 
-_SECTIONS = sections(WORDINGS / "skin.txt")
+def from_all_writers(name: str) -> dict[str, tuple[str, ...]]:
+    """The sections of every writer's file ``name``, put together."""
+    out: dict[str, tuple[str, ...]] = {}
+    for path in sorted(WORDINGS.glob(f"*/{name}")):
+        for heading, rows in sections(path).items():
+            out[heading] = out.get(heading, ()) + rows
+    return out
+
+
+_SECTIONS = from_all_writers("skin.txt")
 IT, ASK, OPENERS, ASIDES, TAILS = (_SECTIONS[part] for part in ("it", "ask", "openers", "asides", "tails"))
 KINDS = (
     "diagnose", "lookalikes", "describe", "features", "why", "why not", "cause", "advice", "danger", "doubt",
@@ -47,6 +57,15 @@ def expand(pattern: str, rng: random.Random) -> str:
     while "{it}" in pattern:
         pattern = pattern.replace("{it}", rng.choice(IT), 1)
     return " ".join(pattern.split())
+
+
+_CONSONANTS, _VOWELS = "bcdfghjklmnprstvwz", "aeiou"
+
+
+def invented(rng: random.Random) -> str:
+    """A word that there is not, as any word is that was never taught."""
+    syllables = "".join(rng.choice(_CONSONANTS) + rng.choice(_VOWELS) for _ in range(rng.randrange(2, 4)))
+    return syllables + rng.choice(("n", "r", "s", "t", ""))
 
 
 def _mistyped(word: str, rng: random.Random) -> str:
@@ -76,7 +95,7 @@ def _around(text: str, rng: random.Random) -> str:
 
 
 def _noise(text: str, rng: random.Random, names: frozenset[str]) -> str:
-    """Case, dropped words, typing errors and missing marks, never inside a condition's name."""
+    """Case, dropped, unknown and mistyped words and missing marks, never inside a condition's name."""
     draw = rng.random()
     text = text.lower() if draw < 0.25 else text.upper() if draw < 0.26 else text
     words = text.split()
@@ -84,6 +103,8 @@ def _noise(text: str, rng: random.Random, names: frozenset[str]) -> str:
     if len(words) > 5 and plain and rng.random() < 0.05:
         words.pop(rng.choice(plain))
         plain = [i for i, word in enumerate(words) if word.strip("?.,:!").lower() not in names]
+    if len(words) > 7 and plain and rng.random() < 0.05:
+        words[rng.choice(plain)] = invented(rng)
     if rng.random() < 0.06:
         long = [i for i in plain if len(words[i]) > 4]
         for i in rng.sample(long, min(len(long), 1)):

@@ -80,9 +80,9 @@ def test_training_on_from_the_end_is_the_same_as_a_restart_in_one_run(
 def test_a_restart_begins_at_half_the_height_and_ends_at_its_twentieth() -> None:
     schedule = loop.Schedule(300, 1.0, restart=200, warmup=10)
     rates = [schedule.at(step) for step in range(300)]
-    assert max(rates[:200]) == pytest.approx(1.0) and max(rates[200:]) == pytest.approx(0.5, rel=0.02)
-    assert rates[199] == pytest.approx(0.05, rel=0.02) and rates[299] == pytest.approx(0.025, rel=0.05)
-    assert [step for step in range(300) if schedule.again(step)][0] == 200
+    assert (max(rates[:200]), max(rates[200:])) == pytest.approx((1.0, 0.5), rel=0.02)
+    assert (rates[199], rates[299]) == pytest.approx((0.05, 0.025), rel=0.05)
+    assert next(step for step in range(300) if schedule.again(step)) == 200
 
 
 def test_a_loss_that_is_not_a_number_stops_the_training() -> None:
