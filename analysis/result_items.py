@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from analysis.between import kruskal_wallis, mann_whitney
 from analysis.bootstrap import kendall_w_interval, rank_biserial_interval, stream
@@ -44,15 +46,24 @@ def item_facts(data: StudyData, item: Item, comparison: Comparison | None, seed:
 
 
 def description_facts(cell: Description) -> Facts:
-    """{n, mean, sd, median, counts}; counts by scale point."""
+    """{n, mean, sd, median, counts, mean_ci}; counts by scale point."""
     counts = {str(point): number for point, number in cell.counts.items()} or None
     why = {
         "sd": "fewer than two answers",
         "counts": "answers lie between the points of the scale",
+        "mean_ci": "fewer than two answers" if cell.n < 2 else "all answers are equal",
         "": "nobody answered",
     }
     facts = {"n": cell.n, "mean": cell.mean, "sd": cell.sd, "median": cell.median, "counts": counts}
-    return with_notes(facts, why)
+    return with_notes({**facts, "mean_ci": mean_interval(cell)}, why)
+
+
+def mean_interval(cell: Description, level: float = 0.95) -> tuple[float, float] | None:
+    """Student's t interval of the mean (R: t.test(x)$conf.int); None where answers do not vary."""
+    if cell.mean is None or not cell.sd:
+        return None
+    half = float(stats.t.ppf((1 + level) / 2, cell.n - 1)) * cell.sd / math.sqrt(cell.n)
+    return cell.mean - half, cell.mean + half
 
 
 def _within(data: StudyData, item: Item, frame: pd.DataFrame, comparison: Comparison, seed: int) -> Facts:

@@ -22,7 +22,7 @@ from tests.analysis.oracle import CONDITIONS, DATA, ITEMS, PAIRS, R, agree, long
 
 DOCS = Path(__file__).parents[2] / "docs" / "results-json.md"
 NAMES = {
-    "describe": "n mean sd median counts",
+    "describe": "n mean sd median counts mean_ci",
     "friedman": "n chi2 df p p_exact kendall_w iman_davenport",
     "pairs": "n n_zero w_plus w_minus p_exact p_asymptotic p_pratt_exact p_holm rank_biserial rank_biserial_ci "
     "hodges_lehmann",
