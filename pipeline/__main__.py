@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from pipeline import models_cli
 from pipeline.explaining import Collected, MemoryImages, NotExplained, collect, write
 from pipeline.loading import load_explainers
 from pipeline.photo import PhotoError, clean_photo
@@ -34,7 +35,6 @@ from pipeline.types import (
     ImageProgress,
     MaskFound,
 )
-from pipeline.weights import sha256_of, weight_files
 
 app = typer.Typer(
     name="python -m pipeline",
@@ -43,9 +43,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-SUMS = "SHA256SUMS"
-"""In a profile's folder: `sha256sum`'s lines for all weights, written by `check --write`."""
 
 ProfileOption = Annotated[str, typer.Option(help="Models: a profile's name or file.")]
 ThreadsOption = Annotated[
@@ -202,49 +199,10 @@ def serve(
     os._exit(code)  # all is cleaned up; an ordinary exit aborts when a native thread still loads or hangs
 
 
-# Check ---------------------------------------------------------------------------------------------
+# Check and download --------------------------------------------------------------------------------
 
-
-@app.command()
-def check(
-    profile: ProfileOption = "phantom",
-    write_sums: Annotated[bool, typer.Option("--write", help=f"Write {SUMS} from the files that are there.")] = False,
-) -> None:
-    """Are the profile's files there, and are they the ones it was released with?"""
-    described = _profile(profile)
-    problems = []
-    for role in described.roles:
-        try:
-            typer.echo(f"{role:10} {described.folder(role)}")
-        except ProfileError as error:
-            problems.append(str(error))
-    sums = described.root / SUMS
-    if write_sums and not problems:
-        found = weight_files(described.root)
-        sums.write_text("".join(f"{sha256_of(p)}  {p.relative_to(described.root).as_posix()}\n" for p in found))
-        typer.echo(f"{sums}: {len(found)} files")
-    else:
-        problems += _differences(described.root, sums)
-    for problem in problems:
-        typer.echo(problem, err=True)
-    if problems:
-        raise typer.Exit(1)
-    typer.echo(f"Profile {described.name}: good.")
-
-
-def _differences(root: Path, sums: Path) -> list[str]:
-    """One sentence per weight file that is missing, changed or not listed."""
-    if not sums.exists():
-        return [f"{sums} is missing; `python -m pipeline check --write` makes it"]
-    lines = (line.split("  ", 1) for line in sums.read_text().splitlines())
-    listed = {root / name: sha256 for sha256, name in lines}
-    problems = []
-    for path, sha256 in sorted(listed.items()):
-        if not path.exists():
-            problems.append(f"{path} is missing")
-        elif sha256_of(path) != sha256:
-            problems.append(f"{path} is not the file that {SUMS} lists")
-    return problems + [f"{path} is not listed in {SUMS}" for path in weight_files(root) if path not in listed]
+app.command()(models_cli.check)
+app.command()(models_cli.download)
 
 
 # Handed on, so that only they import torch ---------------------------------------------------------

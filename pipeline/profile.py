@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from pipeline.roles import Role, RoleError, read_role
 from pipeline.types import LabelInfo
 
 PROFILES = Path(__file__).with_name("profiles")
@@ -44,9 +45,13 @@ class Profile:
     root: Path
     """Folder that the roles' paths are relative to."""
     roles: dict[str, str]
-    """diagnose, caption, detect, segment, clip, generate -> folder below ``root``"""
+    """diagnose, caption, detect, segment, clip, generate, ... -> place below ``root`` (a remote role's: its address)"""
     settings: dict[str, Any]
     knowledge: tuple[Knowledge, ...]
+    specs: dict[str, Role] = field(default_factory=dict)
+    """Where the profile says more of a role than its folder; see `spec`."""
+    file: Path | None = None
+    """The YAML it was read from; `download` writes what it got beside it."""
 
     @property
     def labels(self) -> tuple[LabelInfo, ...]:
@@ -55,13 +60,36 @@ class Profile:
 
     def folder(self, role: str) -> Path:
         """Raises ProfileError when the role's weights are not there."""
+        if role not in self.roles:
+            raise ProfileError(f"profile {self.name}: no role {role!r}; it has {', '.join(self.roles)}")
         path = self.root / self.roles[role]
         if not path.exists():
-            raise ProfileError(
-                f"profile {self.name}: role {role!r} wants {path}, which is not there; "
-                "train it with `python -m pipeline train pack` or correct the profile"
-            )
+            raise ProfileError(f"profile {self.name}: role {role!r} wants {path}, which is not there; {self.get(role)}")
         return path
+
+    def spec(self, role: str) -> Role:
+        """Everything that the profile says of a role. Raises KeyError for a role that it does not have."""
+        return self.specs.get(role) or Role(role, path=self.roles[role], embedded=True)
+
+    def get(self, role: str) -> str:
+        """What to do when the role's files are not there."""
+        spec = self.spec(role)
+        if spec.embedded:
+            return "train it with `python -m pipeline train pack` or correct the profile"
+        if spec.hub:
+            return f"`python -m pipeline download {self._called} --role {role}` fetches {spec.hub}"
+        return spec.source or "correct the profile"
+
+    @property
+    def _called(self) -> str:
+        """How a command line names this profile."""
+        return self.name if self.file is None or self.file.parent == PROFILES else str(self.file)
+
+    @property
+    def lock_file(self) -> Path:
+        """What `download` got: revisions and SHA-256, beside the profile's file."""
+        assert self.file is not None, "a profile that was read from a file"
+        return self.file.with_suffix(".lock.json")
 
     def about(self, label: str) -> Knowledge:
         """Raises KeyError for a label outside the closed set."""
@@ -90,13 +118,18 @@ def load_profile(name_or_path: str | Path = "phantom") -> Profile:
     raw = yaml.safe_load(path.read_text())
     try:
         root = (path.parent / raw["root"]).resolve()
+        roles = {name: read_role(name, said) for name, said in raw["roles"].items()}
         return Profile(
             name=raw["name"],
             demonstration=bool(raw["demonstration"]),
             root=root,
-            roles=dict(raw["roles"]),
+            roles={name: role.place for name, role in roles.items()},
             settings=dict(raw["settings"]),
-            knowledge=load_knowledge(root / raw["labels"]),
+            knowledge=load_knowledge((root / raw["labels"]).resolve()),
+            specs=roles,
+            file=path.resolve(),
         )
     except KeyError as error:
         raise ProfileError(f"{path}: key {error} is missing") from error
+    except RoleError as error:
+        raise ProfileError(f"{path}: {error}") from error

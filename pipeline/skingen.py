@@ -24,10 +24,10 @@ from pipeline.caption import Captioner, skin_of
 from pipeline.diagnose import SkinGPT
 from pipeline.generate import Generator, Order, Progress, seed_of
 from pipeline.profile import Profile
+from pipeline.provenance import role_models
 from pipeline.retrieve import CaseLibrary, ClipEmbedder
 from pipeline.segment import Found, Segmenter
 from pipeline.types import AdapterPlan, Case, Diagnosis, ImageStore, Mask
-from pipeline.weights import role_models
 from pipeline.wording import phrases_of
 
 

@@ -1,0 +1,82 @@
+"""<profile>.lock.json: for every role that was downloaded or pinned, the revision and each file's size and SHA-256.
+
+Beside the profile, to be kept with a study: with it, `download` fetches the same bytes again and `check` knows them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipeline.weights import sha256_of
+
+PRIVATE = ".cache"
+"""Where the hub's library notes what it has fetched; no part of a model."""
+
+
+@dataclass(frozen=True)
+class PinnedFile:
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Pinned:
+    """What one role's files were."""
+
+    hub: str
+    """"" where they came by hand"""
+    revision: str
+    """The commit, not the branch's name"""
+    files: dict[str, PinnedFile]
+    """Path below the role's folder; "" where the role is a single file"""
+
+
+def files_of(place: Path) -> dict[str, Path]:
+    """All files of a role by their path below it."""
+    if place.is_file():
+        return {"": place}
+    found = (path for path in sorted(place.rglob("*")) if path.is_file())
+    inside = {path.relative_to(place).as_posix(): path for path in found}
+    return {name: path for name, path in inside.items() if not name.startswith(PRIVATE + "/")}
+
+
+def pin(place: Path, hub: str = "", revision: str = "") -> Pinned:
+    """Hash what is there."""
+    files = {name: PinnedFile(path.stat().st_size, sha256_of(path)) for name, path in files_of(place).items()}
+    return Pinned(hub, revision, files)
+
+
+def differences(place: Path, pinned: Pinned) -> Iterator[str]:
+    """One sentence per file that is missing or not the pinned one. Files that came in addition are no difference."""
+    root = place if place.is_dir() else place.parent
+    for name, file in pinned.files.items():
+        path = place if not name else root / name
+        if not path.is_file():
+            yield f"{path} is missing"
+        elif path.stat().st_size != file.size or sha256_of(path) != file.sha256:
+            yield f"{path} is not the file that was pinned"
+
+
+def read_lock(path: Path) -> dict[str, Pinned]:
+    """By role; empty where nothing was pinned yet. Raises ValueError for a damaged file."""
+    if not path.exists():
+        return {}
+    try:
+        return {
+            role: Pinned(row["hub"], row["revision"], {name: PinnedFile(**file) for name, file in row["files"].items()})
+            for role, row in json.loads(path.read_text()).items()
+        }
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged ({error}); restore it, or remove it and pin again") from error
+
+
+def write_lock(path: Path, pinned: dict[str, Pinned]) -> None:
+    """Replace the file in one step."""
+    rows = {role: asdict(entry) for role, entry in sorted(pinned.items())}
+    draft = path.with_name(path.name + ".new")
+    draft.write_text(json.dumps(rows, indent=1) + "\n")
+    os.replace(draft, path)
