@@ -64,6 +64,13 @@ def test_nobody_has_completed(database: Path) -> None:
         load(book.write(database))
 
 
+def test_a_csv_without_participants(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.csv"
+    path.write_text("participant,condition,item,value\n")
+    with pytest.raises((NoData, InputError), match=r"nobody|no rows"):
+        load(path)
+
+
 @pytest.mark.parametrize("value", [6, 0, "nan", "many"])
 def test_a_value_off_the_scale_names_its_row(database: Path, value: object) -> None:
     book = answered(2)
