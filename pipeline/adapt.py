@@ -46,11 +46,13 @@ class Lora:
     file: str
     labels: tuple[str, ...]
     weight: float
+    sha256: str | None = None
+    """Of the file; another file is refused"""
 
 
 @dataclass(frozen=True)
 class AdapterManager:
-    """Reads adapters.yaml: ``loras`` (name, file, labels, weight) and ``ip_adapter`` (a file name)."""
+    """Reads adapters.yaml: ``loras`` (name, file, labels, weight, perhaps sha256) and ``ip_adapter`` (a file name)."""
 
     folder: Path
     loras: tuple[Lora, ...]
@@ -61,7 +63,9 @@ class AdapterManager:
     @classmethod
     def load(cls, folder: Path, ip_adapter_scale: float, least_similarity: float) -> AdapterManager:
         raw = yaml.safe_load((folder / "adapters.yaml").read_text())
-        loras = tuple(Lora(r["name"], r["file"], tuple(r["labels"]), float(r["weight"])) for r in raw["loras"])
+        loras = tuple(
+            Lora(r["name"], r["file"], tuple(r["labels"]), float(r["weight"]), r.get("sha256")) for r in raw["loras"]
+        )
         return cls(folder, loras, raw["ip_adapter"], ip_adapter_scale, least_similarity)
 
     def plan(self, label: str, cases: Sequence[Case]) -> AdapterPlan:

@@ -26,6 +26,8 @@ from PIL import Image
 from torch import Tensor
 
 from pipeline.adapt import AdapterManager, AdapterSet, drawn_together
+from pipeline.formats.lora_files import read_lora
+from pipeline.formats.lora_layers import put_on
 from pipeline.frame import Area, Frame, cut_out, frame_around, lay_in
 from pipeline.fuse import FusedLoras
 from pipeline.schedule import GUIDED_VALUES, Precision, Schedule, precision_of, unguided
@@ -98,15 +100,15 @@ class Generator:
 
     @classmethod
     def load(cls, folder: Path, adapters: AdapterManager, settings: dict[str, Any]) -> Generator:
-        """Pipeline, every LoRA and the IP-Adapter, from local files only."""
+        """Pipeline, every LoRA and the IP-Adapter, from local files only.
+
+        Raises WeightsError when a LoRA's file cannot be used, before any of them is put on.
+        """
         pipe = StableDiffusionInpaintPipeline.from_pretrained(
             folder, dtype=torch.float32, safety_checker=None, feature_extractor=None, image_encoder=None,
             requires_safety_checker=False, local_files_only=True,
         )  # fmt: skip
-        for lora in adapters.loras:
-            pipe.load_lora_weights(
-                adapters.folder, weight_name=lora.file, adapter_name=lora.name, local_files_only=True
-            )
+        put_on(pipe, {lora.name: read_lora(adapters.folder / lora.file, lora.sha256) for lora in adapters.loras})
         pipe.load_ip_adapter(
             str(adapters.folder), subfolder="", weight_name=adapters.ip_adapter, image_encoder_folder=None,
             local_files_only=True,
