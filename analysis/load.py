@@ -142,6 +142,7 @@ def _with_shown(data: StudyData, raw: RawTables, completed: list[str]) -> StudyD
         decisions=_of(raw.decisions, completed),
         exposures=_of(raw.exposures, completed),
         replies=_of(raw.replies, completed),
+        pairs=_of(raw.pairs, completed),
     )
 
 

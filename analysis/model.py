@@ -16,6 +16,8 @@ DECISIONS = ("participant", "condition", "initial", "advice", "final", "truth")
 
 EXPOSURES = ("participant", "condition", "photo", "known_label", "truth", "diagnosis", "manifest")
 REPLIES = ("participant", "condition", "response_s")
+PAIRS = ("participant", "condition", "item", "left_side", "right_side", "chosen")
+"""Columns of the pairwise choices, one row a pair that was shown; condition is None for a pair shown once."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class StudyData:
         decisions: the columns DECISIONS, of the analysed participants; None where the study has none.
         exposures, replies: what was shown and how long it took, the columns EXPOSURES and REPLIES; None where the
             input does not have them.
+        pairs: the columns PAIRS, of the analysed participants; None where the input does not have them.
     """
 
     source: Path
@@ -116,6 +119,7 @@ class StudyData:
     decisions: pd.DataFrame | None = None
     exposures: pd.DataFrame | None = None
     replies: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None
 
     @property
     def n(self) -> int:

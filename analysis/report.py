@@ -25,6 +25,7 @@ from analysis.figures import Format, Theme
 from analysis.load import load
 from analysis.methods import paragraph
 from analysis.model import StudyData
+from analysis.pairs import pairs_table
 from analysis.pictures import KINDS, Picture
 from analysis.reliance_table import reliance_table
 from analysis.results import results, versions
@@ -85,6 +86,7 @@ class Summary:
             agreement_table(self.data, self.facts),
             systems_table(self.facts),
             reliance_table(self.facts),
+            pairs_table(self.facts),
             apa.table(self.said),
         )
         return {table.name: accounted(table, self.data) for table in found}

@@ -16,6 +16,7 @@ from analysis.durations import response_times
 from analysis.facts import Facts, with_notes
 from analysis.manifests import models
 from analysis.model import Item, StudyData, pivoted
+from analysis.pairs import pairs
 from analysis.reliability import reliability
 from analysis.reliance import reliance
 from analysis.result_items import ONCE, item_facts
@@ -47,6 +48,7 @@ def results(data: StudyData, comparisons: tuple[Comparison, ...], seed: int) -> 
         **with_notes({"subgroups": subgroups(data) or None}, "no characteristic divides the participants into groups"),
         **shown(data),
         **with_notes({"reliance": reliance(data, seed)}, "the study asks for no decision before and after an advice"),
+        **with_notes({"pairs": pairs(data)}, "the study compares nothing in pairs"),
     }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.errors import InputError
-from analysis.model import DECISIONS, EXPOSURES, REPLIES
+from analysis.model import DECISIONS, EXPOSURES, PAIRS, REPLIES
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 META = ("key", "value")
@@ -34,9 +34,15 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "conditions": ("definition_hash", "study", "condition", "label"),
     "flow": ("study", "definition_hash", "run_kind", "participant", "consented_at", "allocated_at"),
 }
-OPTIONAL: dict[str, tuple[str, ...]] = {"decisions": DECISIONS, "exposures": EXPOSURES, "replies": REPLIES}
-"""Read where they exist: decisions before and after an advice, what was shown, how long it took to answer."""
-COLUMNS = {**REQUIRED, "decisions": DECISIONS, "exposures": ("participant", "condition"), "replies": REPLIES}
+OPTIONAL: dict[str, tuple[str, ...]] = {
+    "decisions": DECISIONS,
+    "exposures": EXPOSURES,
+    "replies": REPLIES,
+    "pairs": PAIRS,
+}
+"""Read where they exist: decisions before and after an advice, what was shown, how long it took to answer, which of two
+was chosen."""
+COLUMNS = {**REQUIRED, **OPTIONAL, "exposures": ("participant", "condition")}
 """What each must have; of exposures the rest is used where it is there."""
 LEAST = ("participant", "condition", "item", "value")
 """What a CSV of ratings must have; the other columns describe one live run of one study without a hash."""
@@ -58,6 +64,7 @@ class RawTables:
     decisions: pd.DataFrame | None = None
     exposures: pd.DataFrame | None = None
     replies: pd.DataFrame | None = None
+    pairs: pd.DataFrame | None = None
 
 
 def read_tables(path: Path) -> RawTables:

@@ -10,7 +10,7 @@ import streamlit as st
 from pipeline.photo import CleanPhoto, clean_photo
 from study_app.participant.language import say
 from study_app.participant.layout import not_saved
-from study_app.participant.shield import cover, covered, switch
+from study_app.participant.shield import cover, covered
 from study_app.services import Services
 from study_app.study import flow
 from study_app.study.definition_cases import AssignedCase
@@ -44,19 +44,19 @@ def show_pictures(services: Services, visit: Visit, period: int) -> None:
         return
     case = _case(visit, period)
     beside = case.pictures.get(condition.key)
-    switch(services, visit)
     left, right = st.columns(2, wrap=False, gap="xsmall") if beside else (st.container(), None)
     with left:
         words = say("case.reference") if beside else say("case.photo")
-        _picture(services, visit, clean(services.folder / case.file), words)
+        show_clean(services, visit, clean(services.folder / case.file), words, "case")
     if beside and right is not None:
         with right:
-            _picture(services, visit, clean(services.folder / beside), say("case.to_be_rated"))
+            show_clean(services, visit, clean(services.folder / beside), say("case.to_be_rated"), "case")
 
 
-def _picture(services: Services, visit: Visit, picture: CleanPhoto, words: str) -> None:
+def show_clean(services: Services, visit: Visit, picture: CleanPhoto, words: str, place: str) -> None:
+    """A picture of the study's own, or its cover. ``place``: see `shield.cover`."""
     if covered(services, visit, picture.sha256):
-        cover(services, visit, picture.sha256, words, "case")
+        cover(services, visit, picture.sha256, words, place)
         return
     st.image(picture.png, caption=words, alt=words, width="stretch")
 

@@ -15,7 +15,7 @@ import streamlit as st
 from study_app.participant.language import say
 from study_app.study.answers import NOT_SAID, chosen_options, ranked, several
 from study_app.study.definition import Item, Likert, Option, Scale, Single, Study
-from study_app.study.definition_items import LongText, Multiple, Number, Ranking, ShortText, Slider, YesNo
+from study_app.study.definition_items import LongText, Multiple, Number, Pairwise, Ranking, ShortText, Slider, YesNo
 from study_app.study.state import Value
 
 _PILLS_UP_TO = 5
@@ -177,6 +177,29 @@ def _in_place(place: int, labels: Mapping[str, str], value: str) -> str:
     return f"{place}. {labels[value]}"
 
 
+def _pairwise(
+    study: Study, item: Pairwise, key: str, before: Value | None, visibility: Visibility, disabled: bool
+) -> Value | None:
+    """Left or right, in the order of ``item.sides``; `pair.as_drawn` puts them in the drawn one and shows pictures."""
+    values = [side.value for side in item.sides]
+    names = dict(zip(values, (say("pair.left"), say("pair.right")), strict=True))
+    if not any(side.picture for side in item.sides):
+        for column, side in zip(st.columns(2, wrap=False, gap="xsmall", border=True), item.sides, strict=True):
+            column.markdown(f"**{names[side.value]}.** {side.text}")
+    return st.segmented_control(
+        item.wording,
+        values,
+        default=before if before in values else None,
+        required=item.missing == "required",
+        format_func=names.__getitem__,
+        width="stretch",
+        wrap=False,
+        label_visibility="collapsed",
+        disabled=disabled,
+        key=key,
+    )
+
+
 def _number(
     study: Study, item: Number, key: str, before: Value | None, visibility: Visibility, disabled: bool
 ) -> Value | None:
@@ -265,4 +288,5 @@ _KINDS: dict[str, Callable[..., Value | None]] = {
     "long_text": _long_text,
     "slider": _slider,
     "ranking": _ranking,
+    "pairwise": _pairwise,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from study_app.participant import assigned
+from study_app.participant import assigned, pair, shield
 from study_app.participant.items import ask, beside_each_other
 from study_app.participant.language import say
 from study_app.participant.layout import assistants, foot, head
@@ -12,6 +12,7 @@ from study_app.participant.saving import begin_clock, next_clicked, reconcile, s
 from study_app.services import Services
 from study_app.study import flow
 from study_app.study.definition import Item, Likert
+from study_app.study.definition_items import Pairwise
 from study_app.study.visit import Visit
 
 
@@ -22,10 +23,14 @@ def saved_mark() -> str:
 def show_demographics(services: Services, visit: Visit) -> None:
     head(visit, say("questions.about_you"))
     begin_clock(visit)
-    for item in visit.study.demographics:
-        if isinstance(item, Likert):
-            st.markdown(f"**{item.wording}**")
-        value = ask(visit.study, item, f"question_{item.id}", stored(visit, item.id), isinstance(item, Likert))
+    if pair.with_pictures(visit.study.demographics):
+        shield.switch(services, visit)
+    for question in visit.study.demographics:
+        above = isinstance(question, Likert | Pairwise)
+        if above:
+            st.markdown(f"**{question.wording}**")
+        item = pair.as_drawn(services, visit, question, None)
+        value = ask(visit.study, item, f"question_{item.id}", stored(visit, item.id), above)
         _below(visit, item, reconcile(services, visit, item.id, value))
     next_clicked(services, visit)
     foot(visit.study, visit.state.participant)
@@ -36,6 +41,8 @@ def show_rating(services: Services, visit: Visit, period: int) -> None:
     where = say("questions.rating_of", assistant=assistants(visit, period))
     talks = flow.condition_of(visit.study, visit.state, period).talks
     head(visit, say("questions.how_was", assistant=name) if talks else say("case.rate_title"), where)
+    if not talks or pair.with_pictures(visit.study.repeated_items):
+        shield.switch(services, visit)
     assigned.show_pictures(services, visit, period)
     st.markdown(_introduction(visit.study.repeated_items))
     items_page(services, visit, visit.study.repeated_items, period)
@@ -43,6 +50,8 @@ def show_rating(services: Services, visit: Visit, period: int) -> None:
 
 def show_final(services: Services, visit: Visit) -> None:
     head(visit, say("questions.looking_back"))
+    if pair.with_pictures(visit.study.final_items):
+        shield.switch(services, visit)
     intro = flow.final_items_intro(visit.study, visit.state)
     st.markdown(intro or _introduction(visit.study.final_items))
     items_page(services, visit, visit.study.final_items, None)
@@ -85,6 +94,7 @@ def _item(services: Services, visit: Visit, n: int, item: Item, period: int | No
     may_skip = f" {say('questions.may_be_left_out')}" if item.missing == "may_skip" else ""
     st.markdown(f"**{n}. {item.wording}**{may_skip}")
     before = stored(visit, item.id, period)
+    item = pair.as_drawn(services, visit, item, period)
     value = ask(visit.study, item, f"item_{item.id}_{period or 0}", before, labelled=True)
     is_saved = reconcile(services, visit, item.id, value, period)
     _below(visit, item, is_saved)

@@ -1,10 +1,10 @@
 """Which answer fits which question: checked before it is stored, whatever a page let through.
 
 An answer is one value: a scale point, slider or number without decimals is an integer, another number a float;
-the rest is text: the value of a single option, "yes" or "no", the participant's words, and for several options
-their values as a JSON list, in the order of the study, or of the ranking. Two texts are no answer of that kind:
-`NOT_SAID`, where the item allows it, and `TAKEN_BACK`, which leaves an item unanswered again (the log of answers
-only grows).
+the rest is text: the value of a single option or of the chosen side of a pair, "yes" or "no", the participant's words,
+and for several options their values as a JSON list, in the order of the study, or of the ranking. Two texts are no
+answer of that kind: `NOT_SAID`, where the item allows it, and `TAKEN_BACK`, which leaves an item unanswered again (the
+log of answers only grows).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from study_app.study.definition_items import (
     LongText,
     Multiple,
     Number,
+    Pairwise,
     Ranking,
     ShortText,
     Single,
@@ -101,6 +102,8 @@ def _check_value(study: Study, item: Item, value: Value) -> None:
             _check_option(item.id, value, tuple(option.value for option in item.options))
         case YesNo():
             _check_option(item.id, value, ("yes", "no"))
+        case Pairwise():
+            _check_option(item.id, value, tuple(side.value for side in item.sides))
         case Multiple():
             _check_several(item, value)
         case Ranking():

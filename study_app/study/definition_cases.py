@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from study_app.study.definition_checks import asked_in, dicts_in
 from study_app.study.definition_errors import Problem
 from study_app.study.definition_items import KEY, STRICT, is_default
 
@@ -94,7 +95,11 @@ def conditions_met(data: dict[str, Any]) -> int:
 
 
 def missing_files(data: dict[str, Any], folder: Path) -> Iterator[Problem]:
-    """Every file that a case names is beside the study, told with the place where it was looked for."""
+    """Every file that a case or a side of a pair names is beside the study, told with the place where it was looked
+    for."""
+    for name, loc, file in _pictures_of_pairs(data):
+        if not (folder / file).is_file():
+            yield Problem(loc, f"{name}: there is no file {file} beside the study file")
     photo = data.get("photo")
     cases = photo.get("cases") if isinstance(photo, dict) else None
     for index, case in enumerate(cases if isinstance(cases, list) else []):
@@ -108,3 +113,12 @@ def missing_files(data: dict[str, Any], folder: Path) -> Iterator[Problem]:
         for loc, name in named:
             if isinstance(name, str) and name and not (folder / name).is_file():
                 yield Problem(loc, f"case '{case.get('id')}': there is no file {name} beside the study file")
+
+
+def _pictures_of_pairs(data: dict[str, Any]) -> Iterator[tuple[str, tuple[str | int, ...], str]]:
+    """(name for a message, path, file) of every picture that is compared with another."""
+    for here, name, row in asked_in(data):
+        for index, side in dicts_in(row, "sides"):
+            file = side.get("picture")
+            if isinstance(file, str) and file:
+                yield name, (*here, "sides", index, "picture"), file

@@ -71,7 +71,8 @@ def _repeated_ids(data: dict[str, Any]) -> Iterator[Problem]:
     for field, key in (("conditions", "key"), ("scores", "id")):
         groups.append([((field, i, key), row.get(key)) for i, row in dicts_in(data, field)])
     for here, _, row in asked_in(data):
-        groups.append([((*here, "options", i, "value"), o.get("value")) for i, o in dicts_in(row, "options")])
+        for several in ("options", "sides"):
+            groups.append([((*here, several, i, "value"), o.get("value")) for i, o in dicts_in(row, several)])
     for group in groups:
         seen: set[str] = set()
         for loc, name in group:
@@ -164,12 +165,14 @@ def _items(data: dict[str, Any]) -> Iterator[Problem]:
         kind = kind_of(row)
         if here[0] == "demographics" and row.get("repeated") is True:
             yield Problem((*here, "repeated"), f"{name} is asked once, before the conditions: repeated must be false")
-        options = [option.get("value") for _, option in dicts_in(row, "options")]
+        options = [option.get("value") for _, option in (*dicts_in(row, "options"), *dicts_in(row, "sides"))]
         if row.get("missing") == NOT_SAID and NOT_SAID in options:
             text = f"{name} offers '{NOT_SAID}' twice: as an option and by missing; leave one of the two"
             yield Problem((*here, "missing"), text)
         if kind in ("number", "slider"):
             yield from _range(here, name, row, *((0, 100) if kind == "slider" else (None, None)))
+        if kind == "pairwise":
+            yield from _sides(here, name, row)
         if kind == "multiple" and options:
             yield from _how_many(here, name, row, len(options))
         if kind == "yes_no" and not english_only and not {"label_yes", "label_no"} <= row.keys():
@@ -187,6 +190,20 @@ def _range(here: Loc, name: str, row: dict[str, Any], low: Any, high: Any) -> It
     step = row.get("step", 1)
     if kind_of(row) == "slider" and isinstance(step, int) and step > 0 and (most - least) % step:
         yield Problem((*here, "step"), f"{name} has step {step}, which does not lead from {least} to {most}")
+
+
+def _sides(here: Loc, name: str, row: dict[str, Any]) -> Iterator[Problem]:
+    """Two texts or two pictures."""
+    given = []
+    for index, side in dicts_in(row, "sides"):
+        there = [field for field in ("text", "picture") if side.get(field)]
+        given += there
+        if len(there) != 1:
+            both = "a text and a picture" if there else "neither text nor picture"
+            text = f"{name}: side '{side.get('value')}' has {both}; it needs one of the two"
+            yield Problem((*here, "sides", index), text)
+    if sorted(given) == ["picture", "text"]:
+        yield Problem((*here, "sides"), f"{name} compares a text with a picture; give two texts or two pictures")
 
 
 def _how_many(here: Loc, name: str, row: dict[str, Any], options: int) -> Iterator[Problem]:

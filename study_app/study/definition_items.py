@@ -154,7 +154,29 @@ class Ranking(_Other):
     options: tuple[Option, ...] = Field(min_length=2, max_length=9)
 
 
-KINDS = ("likert", "single", "multiple", "yes_no", "number", "short_text", "long_text", "slider", "ranking")
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Side:
+    """One side of a pair: a text, or a picture whose file is named from the study file. ``value`` is stored when it
+    is chosen, and never shown."""
+
+    value: str = Field(pattern=KEY)
+    text: TextOrNothing = ""
+    picture: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Pairwise(_Other):
+    """Which of two, texts or pictures, shown beside each other; which one stands left is drawn for each participant
+    (and period) once."""
+
+    kind: Literal["pairwise"]
+    sides: tuple[Side, Side]
+
+
+KINDS = (
+    *("likert", "single", "multiple", "yes_no", "number", "short_text", "long_text", "slider", "ranking"),
+    "pairwise",
+)
 
 
 def kind_of(value: Any) -> str | None:
@@ -175,6 +197,7 @@ Item = Annotated[
     | Annotated[ShortText, Tag("short_text")]
     | Annotated[LongText, Tag("long_text")]
     | Annotated[Slider, Tag("slider")]
-    | Annotated[Ranking, Tag("ranking")],
+    | Annotated[Ranking, Tag("ranking")]
+    | Annotated[Pairwise, Tag("pairwise")],
     Discriminator(kind_of),
 ]

@@ -221,7 +221,10 @@ RUNNING = (
         taken_at TEXT NOT NULL) STRICT, WITHOUT ROWID""",
 )
 
-MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE, RUNNING)
+# Nothing is stored otherwise; the view ``pairs`` is new, and views are made anew by every migration.
+PAIRS: Sequence[str] = ()
+
+MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE, RUNNING, PAIRS)
 """The n-th (from 1) leads from version n - 1 to n. A published migration is never edited."""
 
 

@@ -9,7 +9,7 @@ from study_app.study import flow
 from study_app.study.answers import chosen_options
 from study_app.study.database import Database
 from study_app.study.definition import Study
-from study_app.study.definition_items import Likert, Multiple, Ranking, Single, YesNo
+from study_app.study.definition_items import Likert, Multiple, Pairwise, Ranking, Single, YesNo
 from study_app.study.snapshots import read_state
 from study_app.study.state import RunKind, Value
 from study_app.study.visit import Visit
@@ -92,6 +92,8 @@ def in_words(study: Study, item: str, value: Value) -> str:
             return f"{value} ({label})" if label else str(value)
         case YesNo():
             return {"yes": asked.label_yes, "no": asked.label_no}.get(str(value), str(value))
+        case Pairwise():
+            return {side.value: side.text or side.value for side in asked.sides}.get(str(value), str(value))
         case Single() | Multiple() | Ranking():
             return _options({option.value: option.label for option in asked.options}, str(value))
     return str(value)

@@ -33,7 +33,7 @@ from study_app.study import flow, simulate_decisions, visit
 from study_app.study.allocation import image_seed
 from study_app.study.answers import ranked, several
 from study_app.study.definition import Item, Likert, Single, Study
-from study_app.study.definition_items import LongText, Multiple, Number, Ranking, ShortText, Slider, YesNo
+from study_app.study.definition_items import LongText, Multiple, Number, Pairwise, Ranking, ShortText, Slider, YesNo
 from study_app.study.media import MediaStore
 from study_app.study.state import ParticipantState, Value
 from study_app.study.store import Store
@@ -103,6 +103,8 @@ def any_answer(item: Item, chance: random.Random) -> Value:
             return chance.choice(item.options).value
         case YesNo():
             return chance.choice(("yes", "no"))
+        case Pairwise():
+            return chance.choice(item.sides).value
         case Multiple():
             most = item.at_most or len(item.options)
             number = chance.randint(item.at_least, most)

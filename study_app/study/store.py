@@ -18,13 +18,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from study_app.study import exposures, flow, outcomes
+from study_app.study import exposures, flow, outcomes, pairs
 from study_app.study.admission import Door, participant_of
 from study_app.study.allocation import choose_sequence
 from study_app.study.answers import check_answer
 from study_app.study.assigned_store import assign_cases
 from study_app.study.database import Clock, Database, utc_now
 from study_app.study.definition import Study
+from study_app.study.definition_items import Pairwise
 from study_app.study.errors import CannotOpen, NotSaved, Refused, StoreError, UnknownParticipant
 from study_app.study.events import append_event
 from study_app.study.exchange import PhotoExchange
@@ -47,7 +48,8 @@ SIGN_OF_LIFE = timedelta(minutes=1)
 class Store:
     """One open database. ``door`` lets people in, ``tabs`` says which of their tabs goes on, ``jobs`` is the log of
     questions to the pipeline, ``photos`` the exchange of a photo the assistant could not tell, ``researcher`` the
-    accounts, ``pictures`` says whose they are, ``shield`` which of them somebody asked to see."""
+    accounts, ``pictures`` says whose they are, ``shield`` which of them somebody asked to see,
+    ``pairs`` which side of a comparison stands left."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -58,6 +60,7 @@ class Store:
         self.researcher = Researchers(database)
         self.pictures = PictureOwners(database)
         self.shield = Shield(database)
+        self.pairs = pairs.Pairs(database)
 
     @classmethod
     def open(cls, path: str | Path, clock: Clock = utc_now) -> Store:
@@ -177,6 +180,9 @@ class Store:
             study = _study_of(conn, participant)
             check_answer(study, state, item, value, period)
             now = self._seen(conn, participant)
+            asked = study.item(item)
+            if isinstance(asked, Pairwise):  # drawn when it was shown; no answer without an order, whoever gives it
+                pairs.draw_sides(conn, study, participant, asked, period, {}, now)
             conn.execute(
                 "INSERT INTO answer (participant, item, period, value, answered_at, duration_s, language) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",

@@ -12,6 +12,8 @@ Where a photo was exchanged after "I cannot tell", ``exposures`` has the newest 
 manifest of that photo; started_at to finished_at is the whole exposure, of which choosing_again_s seconds went into
 choosing (other photos, or to keep the one there was). The earlier photos are in ``photo_exchanges``, one row each.
 
+``pairs`` has which of two was chosen, one row per pair that was shown, with the places that were drawn.
+
 ``questions`` and ``answers`` hold every item of every kind; ``items`` and ``ratings`` the statements rated on a scale,
 which the analysis reads. A wording is the one of the study's first language.
 """
@@ -161,6 +163,18 @@ VIEWS: dict[str, str] = {
                                      AND first.status = 'done'
                                      AND first.request ->> '$.photo' = x.data ->> '$.photo')
         WHERE x.kind = 'photo_exchanged'""",
+    "pairs": """
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, x.data ->> '$.period' AS period,
+               e.condition, x.data ->> '$.item' AS item, x.data ->> '$.drawn[0]' AS left_side,
+               x.data ->> '$.drawn[1]' AS right_side, nullif(a.value, '') AS chosen,
+               CASE a.value WHEN x.data ->> '$.drawn[0]' THEN 'left' WHEN x.data ->> '$.drawn[1]' THEN 'right' END
+                   AS chosen_place
+        FROM event x
+        JOIN outcomes o ON o.participant = x.participant
+        LEFT JOIN exposure e ON e.participant = x.participant AND e.period = x.data ->> '$.period'
+        LEFT JOIN newest_answers a ON a.participant = x.participant AND a.item = x.data ->> '$.item'
+                                   AND a.period IS x.data ->> '$.period'
+        WHERE x.kind = 'sides_drawn'""",
     "flow": """
         SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, p.arrived_at,
                p.consented_at, p.allocated_at,

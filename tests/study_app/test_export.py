@@ -99,6 +99,7 @@ def test_every_table_is_there_with_every_row(content: zipfile.ZipFile, tmp_path:
         "decisions": 0,
         "replies": 6,
         "photo_exchanges": 1,
+        "pairs": 0,
         "flow": 2,
         "questions": 2 + 9,
         "items": 9,

@@ -59,7 +59,7 @@ def test_the_views_hold_every_answer_and_the_ratings_only_those_on_a_scale(
         items = conn.execute("SELECT item, wording, scale_min, scale_max, repeated FROM items").fetchall()
         wordings = dict(conn.execute("SELECT item, wording FROM questions").fetchall())
         comments = conn.execute("SELECT comment FROM comments").fetchone()
-    once = {"number": 2, "single": 1, "multiple": 1, "short_text": 1, "long_text": 1, "ranking": 1}
+    once = {"number": 2, "single": 1, "multiple": 1, "short_text": 1, "long_text": 1, "ranking": 1, "pairwise": 1}
     assert kinds == {**once, "likert": 6, "slider": 2, "yes_no": 2}
     assert [tuple(row) for row in ratings] == [("clear", 2), ("muddled", 2)]
     assert [tuple(row) for row in items] == [
@@ -177,7 +177,7 @@ def test_check_says_how_the_study_is_designed_and_what_the_app_says_in_english()
         "version         2",
         "languages       de, zh",
         "2, latin square",
-        "5 per condition, 5 once",
+        "5 per condition, 6 once",
         "are in English",
     )
     assert all(words in result.output for words in said)
@@ -312,7 +312,9 @@ def test_every_kind_of_item_is_answered_on_its_page() -> None:
     page.selectbox(key="item_order_0_3_images_talk").select("words").run()
     tab = visit(token_of(page))
     assert tab.selectbox(key="item_order_0_2_images").value == "talk"
+    page.button_group(key="item_closer_0").set_value("careful").run()
     found = {
+        "closer": "careful",
         "order": '["images", "talk", "words"]',
         "heard": '["app", "friend"]',
         "word": "klar",

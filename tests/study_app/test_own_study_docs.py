@@ -53,6 +53,7 @@ def test_the_pieces_make_a_study(composed: Study) -> None:
         "yes_no",
         "multiple",
         "ranking",
+        "pairwise",
         "number",
         "short_text",
         "long_text",

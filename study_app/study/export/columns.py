@@ -68,9 +68,14 @@ COLUMNS: dict[str, Column] = {
     "wanted_at": Column("time", f"Another photo was asked for ({TIME})"),
     "exchanged_at": Column("time", f"The other photo was chosen ({TIME})"),
     "new_photo": Column("text", "SHA-256 of the photo that took its place"),
+    "left_side": Column("text", "Side of the pair on the left, drawn at random; its value in the study file"),
+    "right_side": Column("text", "Side of the pair on the right"),
+    "chosen": Column("text", "Side that the participant chose; empty where none was, or prefer_not_to_say"),
+    "chosen_place": Column("text", "Where the chosen side stood: left or right"),
     "step": Column("text", "Where it is asked: demographics, rating (after every condition) or final_items"),
     "kind": Column(
-        "text", "Kind of item: likert, single, multiple, yes_no, number, slider, ranking, short_text or long_text"
+        "text",
+        "Kind of item: likert, single, multiple, yes_no, number, slider, ranking, pairwise, short_text or long_text",
     ),
     "missing": Column("text", "Whether it may be left open: required, may_skip or prefer_not_to_say"),
     "position": Column("integer", "Place in the definition, from 1"),

@@ -16,6 +16,7 @@ STORED = {
     "flow": "SELECT count(*) FROM participant",
     "exposures": "SELECT count(*) FROM exposure",
     "photo_exchanges": "SELECT count(*) FROM event WHERE kind = 'photo_exchanged'",
+    "pairs": "SELECT count(*) FROM event WHERE kind = 'sides_drawn'",
     "replies": "SELECT count(*) FROM job WHERE status = 'done'",
     "conversations": "SELECT count(*) FROM turn",
     "all_answers": f"SELECT count(*) FROM ({NEWEST}) WHERE value <> ''",

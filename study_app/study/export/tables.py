@@ -49,6 +49,7 @@ TABLES: tuple[Table, ...] = (
     _view("decisions"),
     _view("replies", free_text=True),
     _view("photo_exchanges"),
+    _view("pairs"),
     _view("flow"),
     _view("questions"),
     _view("items"),

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from study_app.study import scoring
 from study_app.study.answers import NOT_SAID
 from study_app.study.definition import Study
-from study_app.study.definition_items import Item, Likert, Multiple, Number, Ranking, Single, Slider, YesNo
+from study_app.study.definition_items import Item, Likert, Multiple, Number, Pairwise, Ranking, Single, Slider, YesNo
 from study_app.study.definition_text import Translated
 from study_app.study.export.errors import ExportError
 from study_app.study.state import Value
@@ -170,6 +170,8 @@ def _item(study: Study, item: Item, rated: bool) -> Asked:
         case Single() | Multiple() | Ranking():
             kind = OPTIONS[type(item)]
             values = tuple((option.value, str(option.label)) for option in item.options)
+        case Pairwise():
+            kind, values = "choice", tuple((side.value, str(side.text) or side.picture) for side in item.sides)
         case YesNo():
             kind, values = "choice", (("yes", str(item.label_yes)), ("no", str(item.label_no)))
     if item.missing == NOT_SAID and kind == "choice":
@@ -195,6 +197,8 @@ def _note(item: Item, kind: AskedKind) -> str:
     notes = []
     if isinstance(item, Likert | Single) and item.attention_check is not None:
         notes.append(f"attention check, right is {item.attention_check}")
+    if isinstance(item, Pairwise):
+        notes.append("which side stood left was drawn: pairs.csv")
     if item.missing == NOT_SAID and kind != "choice":
         notes.append(f"or '{NOT_SAID}', which is an empty cell in wide files where the answer is a number")
     if item.missing == "may_skip":
