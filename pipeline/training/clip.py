@@ -83,7 +83,7 @@ def run(steps: int | None = None) -> None:
     model = WithHeads(build(settings, len(tokenizer)), settings["projection"])
     model.clip.set_attn_implementation("eager")  # on a CPU and in bfloat16 twice as fast as "sdpa"
 
-    schedule = Schedule(steps or settings["steps"], settings["lr"], settings["restart"], save_every=400)
+    schedule = Schedule(steps or settings["steps"], settings["lr"], tuple(settings["restarts"]), save_every=400)
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rows = pick(generator, len(data), settings["batch"])

@@ -225,7 +225,12 @@ def run(steps: int | None = None) -> None:
         return found + proposed + 0.5 * both.name_loss(torch.as_tensor(data.labels[rows])) + both.shade_loss(masks)
 
     schedule = Schedule(
-        steps or settings["steps"], settings["lr"], settings["restart"], weight_decay=1e-4, save_every=200, bf16=False
+        steps or settings["steps"],
+        settings["lr"],
+        tuple(settings["restarts"]),
+        weight_decay=1e-4,
+        save_every=200,
+        bf16=False,
     )
     train("detector", both, step_loss, schedule)
     model.half().save_pretrained(PACK / "grounding-dino")

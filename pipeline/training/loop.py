@@ -38,14 +38,14 @@ def recipe(part: str) -> dict[str, Any]:
 class Schedule:
     """How long, how fast: linear warm-up over ``warmup`` steps, then cosine to a twentieth.
 
-    With a ``restart`` the cosine ends there, and a second one of half the height goes on to ``steps`` (Loshchilov and
-    Hutter 2017): a part that turns out to need more is trained on from its checkpoint, and the whole run from its seed
-    still gives the same weights.
+    At each of ``restarts`` the cosine has ended and another one of half the height begins, the last of them to end at
+    ``steps`` (Loshchilov and Hutter 2017): a part that turns out to need more is trained on from its checkpoint, and
+    the whole run from its seed still gives the same weights.
     """
 
     steps: int
     lr: float
-    restart: int | None = None
+    restarts: tuple[int, ...] = ()
     warmup: int = 50
     weight_decay: float = 0.01
     clip: float = 1.0
@@ -54,14 +54,14 @@ class Schedule:
     """Autocast to bfloat16: about twice as fast where the processor has it; weights stay float32."""
 
     def again(self, step: int) -> bool:
-        """Whether ``step`` is after the restart."""
-        return self.restart is not None and step >= self.restart
+        """Whether ``step`` is after the first restart."""
+        return any(step >= restart for restart in self.restarts)
 
     def at(self, step: int) -> float:
         """Learning rate of ``step``, counted from 0."""
-        start, end, peak = 0, min(self.steps, self.restart or self.steps), self.lr
-        if self.restart is not None and self.again(step):
-            start, end, peak = self.restart, self.steps, self.lr / 2
+        start = max((restart for restart in self.restarts if restart <= step), default=0)
+        end = min((restart for restart in self.restarts if step < restart < self.steps), default=self.steps)
+        peak = self.lr / 2 if self.again(step) else self.lr
         if step - start < self.warmup:
             return peak * (step - start + 1) / self.warmup
         done = (step - start - self.warmup) / max(1, end - start - self.warmup)

@@ -205,7 +205,9 @@ def train_vision(
             * F.binary_cross_entropy_with_logits(heads["concepts"](seen), torch.as_tensor(data.concepts[rows]).float())
         )
 
-    train("skingpt-vision", seeing, step_loss, Schedule(steps, 0.001, settings["vision_restart"], save_every=300))
+    train(
+        "skingpt-vision", seeing, step_loss, Schedule(steps, 0.001, tuple(settings["vision_restarts"]), save_every=300)
+    )
     with torch.no_grad():
         unseen = phantoms("validate", 252)
         seen = model.vision_model(pixels(unseen.images)).pooler_output

@@ -58,7 +58,7 @@ def test_training_on_from_the_end_is_the_same_as_a_restart_in_one_run(
 ) -> None:
     """So that the pack's recipe tells the truth about weights that were trained in two sessions."""
 
-    def run(steps: int, restart: int | None) -> nn.Linear:
+    def run(steps: int, *restarts: int) -> nn.Linear:
         torch.manual_seed(0)
         model = nn.Linear(1, 1)
 
@@ -66,23 +66,26 @@ def test_training_on_from_the_end_is_the_same_as_a_restart_in_one_run(
             x = torch.randn(16, 1, generator=generator)
             return (model(x) - (3 * x - 1)).square().mean()
 
-        loop.train("line", model, loss_of, loop.Schedule(steps, 0.02, restart, warmup=5, bf16=False))
+        loop.train("line", model, loss_of, loop.Schedule(steps, 0.02, restarts, warmup=5, bf16=False))
         return model
 
-    whole = run(70, restart=40)
+    whole = run(70, 40)
     monkeypatch.setattr(loop, "WORK", tmp_path / "second")
-    first = run(40, restart=None)
-    further = run(70, restart=40)
+    first = run(40)
+    further = run(70, 40)
     assert torch.equal(further.weight, whole.weight)
     assert not torch.equal(first.weight, whole.weight)
 
 
 def test_a_restart_begins_at_half_the_height_and_ends_at_its_twentieth() -> None:
-    schedule = loop.Schedule(300, 1.0, restart=200, warmup=10)
+    schedule = loop.Schedule(300, 1.0, (200,), warmup=10)
     rates = [schedule.at(step) for step in range(300)]
     assert (max(rates[:200]), max(rates[200:])) == pytest.approx((1.0, 0.5), rel=0.02)
     assert (rates[199], rates[299]) == pytest.approx((0.05, 0.025), rel=0.05)
     assert next(step for step in range(300) if schedule.again(step)) == 200
+    longer = loop.Schedule(400, 1.0, (200, 300), warmup=10)
+    assert [longer.at(step) for step in range(300)] == rates
+    assert max(longer.at(step) for step in range(300, 400)) == pytest.approx(0.5, rel=0.02)
 
 
 def test_a_loss_that_is_not_a_number_stops_the_training() -> None:
