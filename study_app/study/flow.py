@@ -261,8 +261,9 @@ def progress(study: Study, state: ParticipantState, step: Step) -> tuple[int, in
 
 def period_pages(study: Study, state: ParticipantState, period: int) -> tuple[Step, ...]:
     """The steps of one period that have a page, in order: an assigned photo is not chosen, and without an explainer
-    there is no conversation."""
-    talks = not state.sequence or condition_of(study, state, period).talks
+    there is no conversation. Before the sequence is drawn there is one where any condition talks."""
+    met = [condition_of(study, state, period)] if state.sequence else study.conditions
+    talks = any(condition.talks for condition in met)
     pages: list[Step] = [] if study.photo.assigned else [Photo(period)]
     pages += [FirstDecision(period)] if study.reliance else []
     pages += [Conversation(period)] if talks else []

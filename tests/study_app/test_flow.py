@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from study_app.study import flow
-from study_app.study.definition import Study
+from study_app.study.definition import Study, load_study
 from study_app.study.state import Exposure, Job, ParticipantState, Value
+from tests.study_app.conftest import SKINGEN
 
 SEQUENCE = ("cases", "generated", "text")
 DEMOGRAPHICS: dict[tuple[str, int | None], Value] = {
@@ -101,6 +102,14 @@ def test_progress_counts_pages(study: Study) -> None:
         if (found := flow.progress(study, state, step)) != (place, 13)
     ]
     assert wrong == []
+
+
+def test_a_study_without_conversations_has_as_many_pages_before_the_sequence_is_drawn_as_after() -> None:
+    study = load_study(SKINGEN.with_name("image_relevance.yaml"))
+    pages = len(["consent", "demographics", *range(study.periods), "comments"])
+    assert flow.progress(study, NEW, flow.Consent()) == (1, pages)
+    allocated = replace(ALLOCATED, sequence=("drawn", "photograph"))
+    assert flow.progress(study, allocated, flow.Rating(1)) == (3, pages)
 
 
 def test_missing_names_what_is_left_in_order(study: Study) -> None:
