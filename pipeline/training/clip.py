@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import CLIPConfig, CLIPModel
+from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
 from pipeline.phantom import LABELS
 from pipeline.training.augment import cropped, lit, turned
 from pipeline.training.data import SIZE, Phantoms, phantoms
-from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
 from pipeline.training.text import PROMPT, clip_corpus, clip_tokenizer
 
 
@@ -79,7 +79,7 @@ def run(steps: int | None = None) -> None:
     settings = recipe("clip")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05)
-    tokenizer = clip_tokenizer(clip_corpus())
+    tokenizer = _words()
     model = WithHeads(build(settings, len(tokenizer)), settings["projection"])
     model.clip.set_attn_implementation("eager")  # on a CPU and in bfloat16 twice as fast as "sdpa"
 
@@ -107,6 +107,14 @@ def run(steps: int | None = None) -> None:
     folder = PACK / "clip"
     model.clip.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def _words() -> CLIPTokenizer:
+    """Those that a broken-off training began with, or new ones."""
+    kept = WORK / "clip" / "tokenizer"
+    if not kept.exists():
+        clip_tokenizer(clip_corpus()).save_pretrained(kept)
+    return CLIPTokenizer.from_pretrained(kept, local_files_only=True)
 
 
 @torch.no_grad()

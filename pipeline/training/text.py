@@ -38,9 +38,11 @@ def clip_tokenizer(corpus: Iterable[str], length: int = 40) -> CLIPTokenizer:
     )
     bpe.train_from_iterator((line.lower() for line in corpus), trainer)
     learned = bpe.get_vocab()
-    # CLIP's layout: letters, letters ending a word, merges, then start and end of text
+    # CLIP's layout: letters, letters ending a word, merges, then start and end of text. Merges are numbered by length
+    # and alphabet: in which order the library learns those that are equally frequent differs from run to run, and a
+    # training that goes on from a checkpoint must find its words under the same numbers.
     single = [*sorted(alphabet), *(f"{letter}</w>" for letter in sorted(alphabet))]
-    tokens = single + [t for t, _ in sorted(learned.items(), key=lambda kv: kv[1]) if t not in set(single)]
+    tokens = single + sorted(learned.keys() - set(single), key=lambda token: (len(token), token))
     vocab = {t: i for i, t in enumerate([*tokens, "<|startoftext|>", "<|endoftext|>"])}
     return CLIPTokenizer(vocab=vocab, merges=_merges(bpe), model_max_length=length)
 
