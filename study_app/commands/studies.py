@@ -15,6 +15,7 @@ from study_app.study.definition import Study, load_study
 from study_app.study.media import MediaStore, folder_of
 from study_app.study.simulate import Effect, parse_effect
 from study_app.study.simulate import simulate as run_simulation
+from study_app.study.simulate_habits import Habits
 from study_app.study.store import Store
 
 
@@ -58,6 +59,14 @@ def simulate(
         typer.Option(help="ITEM:CONDITION=SIZE in scale points, for instance trust:generated=+0.6. Repeatable."),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same answers.")] = 0,
+    drop_out: Annotated[float, typer.Option(help="Share of participants who leave at some page.", min=0, max=1)] = 0.0,
+    slow: Annotated[float, typer.Option(help="Share who take four times as long.", min=0, max=1)] = 0.0,
+    careless: Annotated[
+        float, typer.Option(help="Share who answer without reading, attention checks too.", min=0, max=1)
+    ] = 0.0,
+    missing: Annotated[
+        float, typer.Option(help="Share of answers left out, of those that may be left out.", min=0, max=1)
+    ] = 0.0,
 ) -> None:
     """Let simulated participants with a known effect take part, to try the analysis. No models are used."""
     with plain_failures():
@@ -78,6 +87,7 @@ def simulate(
                     effects,
                     seed,
                     on_finished=lambda finished: progress.update(task, completed=finished),
+                    habits=Habits(drop_out, slow, careless, missing),
                 )
         finally:
             store.close()

@@ -31,10 +31,11 @@ from pipeline.types import (
 )
 from study_app.study import flow, simulate_decisions, visit
 from study_app.study.allocation import image_seed
-from study_app.study.answers import ranked, several
+from study_app.study.answers import NOT_SAID, ranked, several
 from study_app.study.definition import Item, Likert, Single, Study
 from study_app.study.definition_items import LongText, Multiple, Number, Pairwise, Ranking, ShortText, Slider, YesNo
 from study_app.study.media import MediaStore
+from study_app.study.simulate_habits import Habits, draw
 from study_app.study.state import ParticipantState, Value
 from study_app.study.store import Store
 
@@ -42,6 +43,7 @@ AT_ONCE = 5
 """How many simulated participants take part at the same time."""
 PERSON_SD, NOISE_SD = 0.6, 0.8
 """Standard deviations, in scale points, between people and within a person's answers."""
+IDEAL = Habits()
 EFFECT = re.compile(r"(?P<item>\w+):(?P<condition>\w+)=(?P<size>[+-]?\d+(\.\d+)?)\Z")
 
 
@@ -77,9 +79,10 @@ def simulate(
     effects: Sequence[Effect] = (),
     seed: int = 0,
     on_finished: Callable[[int], None] = lambda finished: None,
+    habits: Habits = IDEAL,
 ) -> None:
-    """Let ``n`` simulated participants complete the study, as a live run. The same seed gives the same
-    answers in an empty database. Raises Refused when people are in it."""
+    """Let ``n`` simulated participants go through the study, as a live run, to its end or as far as their ``habits``
+    let them. The same seed gives the same answers in an empty database. Raises Refused when people are in it."""
     store.mark_simulated()
     store.register(study)
     order = random.Random(f"{study.id}|{seed}")
@@ -88,7 +91,7 @@ def simulate(
     while finished < n:
         if arrived < n and len(present) < AT_ONCE:
             arrived += 1
-            present.append(_Person(study, store, media, effects, f"{study.id}|{seed}|{arrived}"))
+            present.append(_Person(study, store, media, effects, habits, f"{study.id}|{seed}|{arrived}"))
         person = order.choice(present)
         if person.take_step():
             present.remove(person)
@@ -129,18 +132,23 @@ def _any_number(item: Number, chance: random.Random) -> Value:
 class _Person:
     """One simulated participant: arrives when made, then takes one step at a time."""
 
-    def __init__(self, study: Study, store: Store, media: MediaStore, effects: Sequence[Effect], seed: str) -> None:
+    def __init__(
+        self, study: Study, store: Store, media: MediaStore, effects: Sequence[Effect], habits: Habits, seed: str
+    ) -> None:
         self.study, self.store, self.media = study, store, media
         self.effects = {(effect.item, effect.condition): effect.size for effect in effects}
         self.random = random.Random(seed)
         self.leaning = self.random.gauss(0, PERSON_SD)
+        self.manner = draw(habits, random.Random(f"{seed}|habits"))
         state = store.participant_by_token(store.arrive(study, "live"))
         assert state is not None
         self.id = state.participant
 
     def take_step(self) -> bool:
-        """Do what the step asks; True when the study is over for this participant."""
+        """Do what the step asks; True when the study is over for this participant, or they leave."""
         now = visit.current(self.store, self.id)
+        if not isinstance(now.step, flow.ENDS) and self.manner.leaves(*flow.progress(now.study, now.state, now.step)):
+            return True
         match now.step:
             case flow.Consent():
                 self.store.record_consent(self.id, agreed=True)
@@ -175,19 +183,30 @@ class _Person:
         return False
 
     def _rate(self, item: Item, condition: str | None, period: int | None) -> None:
+        """What they answer, or what stands for it where they leave the item out."""
+        if not self.manner.leaves_out(item, self.random):
+            self._answer(item.id, self._felt(item, condition), period)
+        elif item.missing == NOT_SAID:
+            self._answer(item.id, NOT_SAID, period)
+
+    def _felt(self, item: Item, condition: str | None) -> Value:
         """On a scale a normal variable around the upper middle, rounded to a point of it; else whatever fits."""
         right = item.attention_check if isinstance(item, Likert | Single) else None
-        if right is not None or not isinstance(item, Likert):
-            self._answer(item.id, any_answer(item, self.random) if right is None else right, period)
-            return
+        if right is not None and not self.manner.careless:
+            return right
+        if not isinstance(item, Likert):
+            return any_answer(item, self.random)
         points = self.study.scale_of(item).points
+        if self.manner.careless:
+            return self.random.choice(points)
         middle = points[0] + 0.6 * (points[-1] - points[0])
         effect = self.effects.get((item.id, condition or ""), 0.0)
         felt = middle + self.leaning + effect + self.random.gauss(0, NOISE_SD)
-        self._answer(item.id, min(max(round(felt), points[0]), points[-1]), period)
+        return min(max(round(felt), points[0]), points[-1])
 
     def _answer(self, name: str, value: Value, period: int | None = None) -> None:
-        self.store.save_answer(self.id, name, value, period, duration_s=self.random.lognormvariate(1.5, 0.5))
+        seconds = self.manner.pace * self.random.lognormvariate(1.5, 0.5)
+        self.store.save_answer(self.id, name, value, period, duration_s=seconds)
 
     def _photo(self) -> str:
         colour = tuple(self.random.randrange(256) for _ in range(3))
