@@ -97,9 +97,9 @@ def conditions_met(data: dict[str, Any]) -> int:
 def missing_files(data: dict[str, Any], folder: Path) -> Iterator[Problem]:
     """Every file that a case or a side of a pair names is beside the study, told with the place where it was looked
     for."""
-    for name, loc, file in _pictures_of_pairs(data):
+    for item, where, file in _pictures_of_pairs(data):
         if not (folder / file).is_file():
-            yield Problem(loc, f"{name}: there is no file {file} beside the study file")
+            yield Problem(where, f"{item}: there is no file {file} beside the study file")
     photo = data.get("photo")
     cases = photo.get("cases") if isinstance(photo, dict) else None
     for index, case in enumerate(cases if isinstance(cases, list) else []):
