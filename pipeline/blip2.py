@@ -6,24 +6,18 @@ text model, as in SkinGPT-4). The picture is encoded once and its vectors are us
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import (
-    Blip2ForConditionalGeneration,
-    Blip2Processor,
-    StoppingCriteria,
-    StoppingCriteriaList,
-    TextIteratorStreamer,
-)
+from transformers import Blip2ForConditionalGeneration, Blip2Processor
 
 from pipeline.prompting import SEPARATOR, conversation, image_slot
+from pipeline.streaming import streamed
 
 
 @dataclass(frozen=True)
@@ -34,16 +28,6 @@ class Seen:
     """(1, queries, language width): what stands in the prompt for the picture"""
     feature: Tensor
     """(1, vision width): the visual encoder's pooled output, for novelty detection"""
-
-
-class _Stop(StoppingCriteria):
-    """Ends generation when nobody reads any more."""
-
-    def __init__(self) -> None:
-        self.wanted = threading.Event()
-
-    def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Any:
-        return torch.full((len(input_ids),), self.wanted.is_set(), dtype=torch.bool)
 
 
 class VisionLanguageModel:
@@ -79,37 +63,17 @@ class VisionLanguageModel:
         self, seen: Seen, question: str, exchanges: Iterable[tuple[str, str]] = (), most: int = 80
     ) -> Iterator[str]:
         """The answer, piece by piece; at most ``most`` tokens. Closing the iterator stops the model."""
-        stop = _Stop()
-        streamer = TextIteratorStreamer(self.words, skip_special_tokens=True, timeout=120)
         vectors = self._prompt(seen, exchanges, question)
-        failure: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                with torch.inference_mode():
-                    self.model.language_model.generate(
-                        inputs_embeds=vectors,
-                        attention_mask=torch.ones(vectors.shape[:2], dtype=torch.long),
-                        max_new_tokens=most,
-                        do_sample=False,
-                        eos_token_id=[self._end, self.words.eos_token_id],
-                        pad_token_id=self.words.pad_token_id,
-                        streamer=streamer,
-                        stopping_criteria=StoppingCriteriaList([stop]),
-                    )
-            except BaseException as error:  # handed to the reader below, which raises it
-                failure.append(error)
-                streamer.end()
-
-        thread = threading.Thread(target=work, name="language-model", daemon=True)
-        thread.start()
-        try:
-            yield from (piece for piece in streamer if piece)
-        finally:
-            stop.wanted.set()
-            thread.join()
-        if failure:
-            raise failure[0]
+        generate = partial(
+            self.model.language_model.generate,
+            inputs_embeds=vectors,
+            attention_mask=torch.ones(vectors.shape[:2], dtype=torch.long),
+            max_new_tokens=most,
+            do_sample=False,
+            eos_token_id=[self._end, self.words.eos_token_id],
+            pad_token_id=self.words.pad_token_id,
+        )
+        yield from streamed(generate, self.words)
 
     def answer(self, seen: Seen, question: str, exchanges: Iterable[tuple[str, str]] = (), most: int = 80) -> str:
         """The whole answer at once."""

@@ -11,13 +11,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-from pipeline.blip2 import Seen, VisionLanguageModel
+from pipeline.blip2 import VisionLanguageModel
+from pipeline.profile import Profile
+from pipeline.reading import Reader
+from pipeline.talker import Talker, form_of, load_talker
 from pipeline.types import DIAGNOSIS_PROMPT, LOOKALIKES_PROMPT, Diagnosis, Turn
 
 CANNOT_TELL = (
@@ -27,6 +31,9 @@ CANNOT_TELL = (
 )
 REMEMBERED = 3
 """Exchanges of a conversation the model is given back; a small model loses the thread with more."""
+
+REMEMBERED_BY_LARGE = 6
+"""The same of a full-size model: SkinGPT-4's context has 2,048 tokens, an answer up to 300."""
 
 
 def named(text: str, labels: Sequence[str]) -> tuple[str, ...]:
@@ -95,50 +102,108 @@ class Novelty:
 
 
 class SkinGPT:
-    """The diagnosis role: holds the model, the closed label set and the novelty detector."""
+    """The diagnosis role: holds the model, the closed label set and, where there is one, the novelty detector."""
 
-    def __init__(self, model: VisionLanguageModel, novelty: Novelty, labels: Sequence[str]) -> None:
-        self.model, self.novelty, self.labels = model, novelty, tuple(labels)
+    def __init__(
+        self, model: Talker[Any], novelty: Novelty | None, labels: Sequence[str], reader: Reader | None = None
+    ) -> None:
+        """``reader``: for models that answer in their own words; the embedded one names its labels as they are."""
+        self.model, self.novelty, self.labels, self.reader = model, novelty, tuple(labels), reader
 
     @classmethod
     def load(cls, folder: Path, labels: Sequence[str]) -> SkinGPT:
+        """The embedded model."""
         return cls(VisionLanguageModel.load(folder), Novelty.load(folder / "novelty.safetensors"), labels)
 
-    def see(self, image: Image.Image) -> Seen:
+    @classmethod
+    def of(cls, profile: Profile) -> SkinGPT:
+        """Whatever the profile names: embedded, converted, any chat model, or a server. Raises ProfileError."""
+        labels = [k.label for k in profile.knowledge]
+        role = profile.spec("diagnose")
+        if role.remote is not None:
+            return cls(load_talker(profile, "diagnose"), None, labels, Reader(labels))
+        folder = profile.folder("diagnose")
+        if form_of(role, folder) == "embedded":
+            return cls.load(folder, labels)
+        detector = folder / "novelty.safetensors"
+        novelty = Novelty.load(detector) if detector.exists() else None
+        return cls(load_talker(profile, "diagnose"), novelty, labels, Reader(labels))
+
+    def see(self, image: Image.Image) -> Any:
+        """The picture as this model sees it, for all other methods."""
         return self.model.see(image)
 
-    def is_familiar(self, seen: Seen) -> bool:
+    def is_familiar(self, seen: Any) -> bool:
+        """Always, where no novelty detector was trained for the model."""
+        if self.novelty is None or seen.feature is None:
+            return True
         return self.novelty.distance(seen.feature) <= self.novelty.threshold
 
-    def first_task(self, seen: Seen) -> Iterator[str]:
+    def first_task(self, seen: Any) -> Iterator[str]:
         """Words of the answer to "Could you diagnose the skin disease in this image for me?"."""
         return self.model.stream(seen, DIAGNOSIS_PROMPT)
 
-    def second_task(self, seen: Seen, first_answer: str) -> Iterator[str]:
+    def second_task(self, seen: Any, first_answer: str) -> Iterator[str]:
         """Words of the answer to "What's the other possible skin disease in this picture?"."""
         return self.model.stream(seen, LOOKALIKES_PROMPT, [(DIAGNOSIS_PROMPT, first_answer)])
 
-    def follow_up(self, seen: Seen, question: str, history: Sequence[Turn]) -> Iterator[str]:
+    def follow_up(self, seen: Any, question: str, history: Sequence[Turn]) -> Iterator[str]:
         """Words of the answer to a free question, with the conversation so far.
 
-        Of the first answer the model is given back the diagnosis alone: with the look-alikes that the product shows
-        after it, a small model mixes up which of the names was its own.
+        Of the first answer the embedded model is given back the diagnosis alone: with the look-alikes that the product
+        shows after it, a small model mixes up which of the names was its own.
         """
         pairs = [(a.text, b.text) for a, b in zip(history[::2], history[1::2], strict=False)]
         plain = [(asked, said.replace("**", "")) for asked, said in pairs]
+        asked = question[:300].replace("#", " ").strip()
+        if self.reader is not None:
+            return self.model.stream(seen, asked, plain[:1] + plain[1:][-(REMEMBERED_BY_LARGE - 1) :])
         first = [(asked, first_naming(said, self.labels)) for asked, said in plain[:1]]
-        kept = first + plain[1:][-(REMEMBERED - 1) :]
-        return self.model.stream(seen, question[:300].replace("#", " ").strip(), kept)
+        return self.model.stream(seen, asked, first + plain[1:][-(REMEMBERED - 1) :])
 
-    def reduce(self, seen: Seen, first_answer: str, second_answer: str) -> Diagnosis:
+    def diagnosed(self, answer: str) -> str | None:
+        """The label that an answer gives as its diagnosis."""
+        if self.reader is not None:
+            return self.reader.read(answer).label
+        return next(iter(named(answer, self.labels)), None)
+
+    def asked_about(self, question: str) -> tuple[str, ...]:
+        """Labels that a question names."""
+        return named(question, self.labels) if self.reader is None else self.reader.mentioned(question)
+
+    def unread(self, answer: str) -> str | None:
+        """Why an answer in free words gave no label, for the record; None where it gave one or was not free."""
+        if self.reader is None or (reading := self.reader.read(answer)).label is not None:
+            return None
+        said = {
+            "outside": f"the answer names {', '.join(reading.outside)}, outside the closed set",
+            "healthy": "the answer sees no disease",
+            "declined": "the answer declines to diagnose",
+        }
+        return f"unparsed: {said.get(reading.state, 'no condition was found in the answer')}"
+
+    def reduce(self, seen: Any, first_answer: str, second_answer: str) -> Diagnosis:
         """Both answers -> one diagnosis and its look-alikes, all from the closed set."""
+        if self.reader is not None:
+            return self._reduce_free(self.reader, seen, first_answer, second_answer)
         first = named(first_answer, self.labels)
         others = tuple(n for n in named(second_answer, self.labels) if n not in first[:1])
         return Diagnosis(first[0] if first else None, others if first else (), *self._measure(seen))
 
-    def abstention(self, seen: Seen) -> Diagnosis:
+    def _reduce_free(self, reader: Reader, seen: Any, first_answer: str, second_answer: str) -> Diagnosis:
+        first, second = reader.read(first_answer), reader.read(second_answer)
+        if first.label is None:
+            return Diagnosis(None, (), *self._measure(seen))
+        found = (second.label, *second.others, *first.others)
+        others = tuple(dict.fromkeys(n for n in found if n is not None and n != first.label))
+        return Diagnosis(first.label, others, *self._measure(seen))
+
+    def abstention(self, seen: Any) -> Diagnosis:
         return Diagnosis(None, (), *self._measure(seen))
 
-    def _measure(self, seen: Seen) -> tuple[float, float]:
+    def _measure(self, seen: Any) -> tuple[float, float]:
+        """Distance and threshold; 0 and 0 where nothing measures them."""
+        if self.novelty is None or seen.feature is None:
+            return 0.0, 0.0
         with torch.inference_mode():
             return round(self.novelty.distance(seen.feature), 3), round(self.novelty.threshold, 3)

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from PIL import Image
 
 from pipeline.blip2 import Seen
-from pipeline.diagnose import CANNOT_TELL, named
+from pipeline.diagnose import CANNOT_TELL
 from pipeline.generate import Order, Progress
 from pipeline.segment import Found
 from pipeline.skingen import SkinGEN, png
@@ -105,8 +105,9 @@ class SkinGENExplainer:
         record.prompts |= {"diagnosis": DIAGNOSIS_PROMPT, "lookalikes": LOOKALIKES_PROMPT}
         with record.stage("diagnosis"):
             first = yield from self._say(skingpt.first_task(seen), record)
-        if not named(first, skingpt.labels):  # clear skin, or a name outside the closed set
+        if skingpt.diagnosed(first) is None:  # clear skin, or a name outside the closed set
             record.diagnosis = skingpt.reduce(seen, first, "")
+            record.fallbacks += [said for said in [skingpt.unread(first)] if said]
             yield DiagnosisMade(record.diagnosis)
             if not first:
                 yield TextDelta(CANNOT_TELL)
@@ -136,7 +137,7 @@ class SkinGENExplainer:
         record.prompts["question"] = request.question
         with record.stage("answer"):
             yield from self._say(skingpt.follow_up(seen, request.question, request.history), record)
-        return tuple(n for n in named(request.question, skingpt.labels) if n not in request.shown)
+        return tuple(n for n in skingpt.asked_about(request.question) if n not in request.shown)
 
     def _say(self, words: Iterator[str], record: Record) -> Generator[Event, None, str]:
         """Stream words with condition names in bold; returns the plain answer."""

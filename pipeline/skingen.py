@@ -63,11 +63,11 @@ class SkinGEN:
         return cls(
             profile=profile,
             images=images,
-            skingpt=SkinGPT.load(profile.folder("diagnose"), [k.label for k in profile.knowledge]),
+            skingpt=SkinGPT.of(profile),
             segmenter=Segmenter.load(
                 profile.folder("detect"), profile.folder("segment"), s["box_threshold"], s["fallback_prompt"]
             ),
-            captioner=Captioner.load(profile.folder("caption")),
+            captioner=Captioner.of(profile),
             clip=ClipEmbedder.load(profile.folder("clip")),
             library=CaseLibrary(profile.folder("cases")),
             adapters=adapters,

@@ -129,7 +129,7 @@ def _gallery(services: Services, visit: Visit, place: str, gallery: tuple[Galler
 def _thumbnail(services: Services, visit: Visit, n: int, photo: GalleryPhoto) -> None:
     name, picture = say("photo.offered_nth", number=n), assigned.clean(photo.file)
     if shield.covered(services, visit, picture.sha256):
-        shield.cover(services, visit, picture.sha256, name, "offered", say("shield.show_nth", number=n))
+        shield.cover(services, visit, picture.sha256, "", "offered", say("shield.show_nth", number=n))
         return
     st.image(photo.file.read_bytes(), alt=name, width="stretch")
 

@@ -43,10 +43,12 @@ def covered(services: Services, visit: Visit, picture: str) -> bool:
 
 
 def cover(services: Services, visit: Visit, picture: str, name: str, place: str, label: str = "") -> None:
-    """In the place of ``picture``: what it is called, and the button that shows it. ``place`` tells two covers of the
-    same picture on one page apart; ``label`` stands on the button, "Show picture" without it."""
+    """In the place of ``picture``: what it is called (``name``, which a small one may lack), and the button that shows
+    it. ``place`` tells two covers of the same picture on one page apart; ``label`` stands on the button, "Show picture"
+    without it."""
+    words = say("shield.covered", name=name) if name else say("shield.is_covered")
     with st.container(border=True, gap="xsmall"):
-        st.markdown(f":material/visibility_off: {say('shield.covered', name=name)}")
+        st.markdown(f":material/visibility_off: {words}")
         asked = st.button(label or say("shield.show"), key=f"uncover_{place}_{picture[:16]}", width="stretch")
     if not asked:
         return
