@@ -52,11 +52,12 @@ class Lora:
 
 @dataclass(frozen=True)
 class AdapterManager:
-    """Reads adapters.yaml: ``loras`` (name, file, labels, weight, perhaps sha256) and ``ip_adapter`` (a file name)."""
+    """Reads adapters.yaml: ``loras`` (name, file, labels, weight, perhaps sha256), perhaps ``ip_adapter`` (a file)."""
 
     folder: Path
     loras: tuple[Lora, ...]
-    ip_adapter: str
+    ip_adapter: str | None
+    """None: no IP-Adapter here; a profile may name one as a role"""
     ip_adapter_scale: float
     least_similarity: float
 
@@ -64,9 +65,10 @@ class AdapterManager:
     def load(cls, folder: Path, ip_adapter_scale: float, least_similarity: float) -> AdapterManager:
         raw = yaml.safe_load((folder / "adapters.yaml").read_text())
         loras = tuple(
-            Lora(r["name"], r["file"], tuple(r["labels"]), float(r["weight"]), r.get("sha256")) for r in raw["loras"]
+            Lora(r["name"], r["file"], tuple(r["labels"]), float(r["weight"]), r.get("sha256"))
+            for r in raw.get("loras") or ()
         )
-        return cls(folder, loras, raw["ip_adapter"], ip_adapter_scale, least_similarity)
+        return cls(folder, loras, raw.get("ip_adapter"), ip_adapter_scale, least_similarity)
 
     def plan(self, label: str, cases: Sequence[Case]) -> AdapterPlan:
         """With similar cases LoRA + IP-Adapter, without them LoRA alone.

@@ -181,8 +181,9 @@ class SkinGENExplainer:
         """Figure 6, then Figure 8."""
         found = yield from self._show_area(photo, record)
         if found is None:
-            record.fallbacks.append("no affected area was found: no picture is drawn")
-            return
+            record.fallbacks.append(
+                "no affected area was found: the pictures are text-to-image, not the person's photo"
+            )
         self._retrieve(photo, labels, record)
         assert record.caption is not None, "retrieval begins with a caption"
         orders = self.skingen.orders(labels, record.caption, record.cases, seed)
@@ -193,6 +194,7 @@ class SkinGENExplainer:
                     yield ImageProgress(news.step, news.steps, labels, previews)
                 else:
                     record.images = self._keep(orders, news)
+        record.fallbacks += self.skingen.generator.remarks
         yield ImagesReady(record.images)
 
     def _keep(self, orders: list[Order], pictures: list[Image.Image]) -> tuple[GeneratedImage, ...]:

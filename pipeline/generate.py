@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,18 +19,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import StableDiffusionInpaintPipeline
+from diffusers import AutoencoderTiny, StableDiffusionInpaintPipeline
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from pipeline.adapt import AdapterManager, AdapterSet, drawn_together
+from pipeline.formats.errors import WeightsError
+from pipeline.formats.extras import Extras, slice_attention, tune
+from pipeline.formats.ip_adapter_files import is_plus, load_ip_adapter, reference_width
 from pipeline.formats.lora_files import read_lora
-from pipeline.formats.lora_layers import put_on
+from pipeline.formats.lora_layers import add_for_good, put_on
+from pipeline.formats.stable_diffusion import load_stable_diffusion
 from pipeline.frame import Area, Frame, cut_out, frame_around, lay_in
 from pipeline.fuse import FusedLoras
-from pipeline.schedule import GUIDED_VALUES, Precision, Schedule, precision_of, unguided
+from pipeline.retrieve import ClipEmbedder
+from pipeline.schedule import GUIDED_VALUES, Precision, Schedule, change_scheduler, precision_of, unguided
 from pipeline.types import AdapterPlan
 
 PREVIEW_EVERY = 3
@@ -49,7 +54,7 @@ class Order:
     prompt: str
     plan: AdapterPlan
     reference: Tensor | None
-    """(1, dim) image embedding of the reference case; None without one"""
+    """(1, dim) image embedding of the reference case, (1, tokens, dim) for IP-Adapter plus; None without one"""
     seed: int
 
 
@@ -95,60 +100,141 @@ class Generator:
     ) -> None:
         self.pipe, self.adapters = pipe, adapters
         self.size, self.schedule, self.precision = size, schedule, precision
+        self.previewer: AutoencoderTiny | None = None
+        """TAESD, where the profile has it"""
+        self.nothing: Tensor | None = None
+        """(1, tokens, dim), what IP-Adapter plus is given without a picture; of the plain one it is zero"""
+        self.most: int | None = None
+        """Pictures in one batch, at most; lowered when the memory does not hold more"""
+        self.remarks: list[str] = []
+        """What did not go as planned in the last drawing, for the manifest"""
+        self._sliced = False
         self._loras = FusedLoras(pipe)
         self._prompts: OrderedDict[tuple[str | None, float, str], Tensor] = OrderedDict()
 
     @classmethod
-    def load(cls, folder: Path, adapters: AdapterManager, settings: dict[str, Any]) -> Generator:
+    def load(
+        cls, folder: Path, adapters: AdapterManager, settings: dict[str, Any], extras: Extras | None = None
+    ) -> Generator:
         """Pipeline, every LoRA and the IP-Adapter, from local files only.
 
-        Raises WeightsError when a LoRA's file cannot be used, before any of them is put on.
+        Raises WeightsError when a file cannot be used, before a LoRA is put on.
         """
-        pipe = StableDiffusionInpaintPipeline.from_pretrained(
-            folder, dtype=torch.float32, safety_checker=None, feature_extractor=None, image_encoder=None,
-            requires_safety_checker=False, local_files_only=True,
-        )  # fmt: skip
-        put_on(pipe, {lora.name: read_lora(adapters.folder / lora.file, lora.sha256) for lora in adapters.loras})
-        pipe.load_ip_adapter(
-            str(adapters.folder), subfolder="", weight_name=adapters.ip_adapter, image_encoder_folder=None,
-            local_files_only=True,
-        )  # fmt: skip
+        extras = extras or Extras()
+        loras = {lora.name: read_lora(adapters.folder / lora.file, lora.sha256) for lora in adapters.loras}
+        pipe = load_stable_diffusion(folder, extras.dtype)
+        if extras.few_step is not None:
+            add_for_good(pipe, read_lora(extras.few_step), float(settings.get("few_step_weight", 1.0)))
+        put_on(pipe, loras)
+        if extras.ip_adapter is not None:
+            load_ip_adapter(pipe, extras.ip_adapter)
+        elif adapters.ip_adapter is not None:
+            load_ip_adapter(pipe, adapters.folder / adapters.ip_adapter)
+        change_scheduler(pipe, settings.get("scheduler"))
+        tune(pipe, settings, extras)
         pipe.set_progress_bar_config(disable=True)
-        precision = precision_of(settings.get("precision", "auto"))
-        return cls(pipe, adapters, int(settings["image_size"]), Schedule.of(settings), precision)
+        precision = extras.precision or precision_of(settings.get("precision", "auto"))
+        generator = cls(pipe, adapters, int(settings["image_size"]), Schedule.of(settings), precision)
+        generator.most = settings.get("batch")
+        if extras.previews is not None:
+            generator.previewer = AutoencoderTiny.from_pretrained(
+                extras.previews, dtype=extras.dtype, local_files_only=True
+            ).to(extras.device)
+        return generator
+
+    @property
+    def uses_references(self) -> bool:
+        """An IP-Adapter is loaded."""
+        return self.pipe.unet.encoder_hid_proj is not None
+
+    @property
+    def wants_tokens(self) -> bool:
+        """IP-Adapter plus: references are the image encoder's tokens."""
+        return self.uses_references and is_plus(self.pipe.unet)
+
+    def read_references_by(self, clip: ClipEmbedder) -> None:
+        """Which encoder the references come from. Raises WeightsError when the IP-Adapter was trained with another."""
+        if not self.uses_references:
+            return
+        self.nothing = clip.no_tokens() if self.wants_tokens else None
+        vision = clip.model.config
+        width = vision.vision_config.hidden_size if self.wants_tokens else vision.projection_dim
+        if width != self._ip_width():
+            raise WeightsError(
+                f"the IP-Adapter reads pictures described by {self._ip_width()} numbers, the profile's clip role gives "
+                f"{width}: take the image encoder that the IP-Adapter was trained with"
+            )
 
     @property
     def scheduler_name(self) -> str:
         return type(self.pipe.scheduler).__name__
 
-    def draw(self, photo: Image.Image, mask: Area, orders: Sequence[Order]) -> Iterator[Progress | list[Image.Image]]:
+    def draw(
+        self, photo: Image.Image, mask: Area | None, orders: Sequence[Order]
+    ) -> Iterator[Progress | list[Image.Image]]:
         """Progress after every step, then the finished pictures in the order of ``orders``.
 
-        Orders that can share an adapter set are drawn in one batch. Closing the iterator cancels at the next step.
+        Orders that can share an adapter set are drawn in one batch. Without a mask there is no place to draw on: the
+        pictures are text-to-image, ``size`` pixels square. A batch that the memory does not hold is drawn in two
+        halves; `remarks` says so. Closing the iterator cancels at the next step.
         Raises DrawingFailed rather than showing something that is not a picture.
         """
-        frame = frame_around(mask)
+        self.remarks = []
+        frame = None if mask is None else frame_around(mask)
         canvas = self._canvas(photo, frame)
         groups = drawn_together([order.plan for order in orders])
-        steps = self.schedule.steps
-        total, done = steps * len(groups), 0
-        pictures = [photo] * len(orders)  # what is not drawn yet is previewed as the photo it will be drawn on
-        for adapters, places in groups.items():
-            for news in self._batch(canvas, adapters, [orders[i] for i in places]):
-                small = news.previews if isinstance(news, Progress) else news
-                for i, piece in zip(places, small, strict=False):
-                    pictures[i] = lay_in(photo, piece, frame)
-                if isinstance(news, Progress):
-                    yield Progress(done + news.step, total, tuple(pictures) if news.previews else ())
-            done += steps
+        work = deque(batch for adapters, places in groups.items() for batch in self._batches(adapters, places))
+        steps, done = self.schedule.steps, 0
+        pictures = [photo if frame else canvas.square] * len(orders)  # what is not drawn yet is previewed as that
+        while work:
+            adapters, places = work.popleft()
+            total = done + steps * (1 + len(work))
+            try:
+                for news in self._batch(canvas, adapters, [orders[i] for i in places]):
+                    small = news.previews if isinstance(news, Progress) else news
+                    for i, piece in zip(places, small, strict=False):
+                        pictures[i] = lay_in(photo, piece, frame) if frame else piece
+                    if isinstance(news, Progress):
+                        yield Progress(done + news.step, total, tuple(pictures) if news.previews else ())
+                done += steps
+            except torch.OutOfMemoryError:
+                self._save_memory(len(places))
+                work.extendleft(reversed(self._batches(adapters, places)))
         yield pictures
 
+    def _batches(self, adapters: AdapterSet, places: Sequence[int]) -> list[tuple[AdapterSet, Sequence[int]]]:
+        size = self.most or len(places)
+        return [(adapters, places[i : i + size]) for i in range(0, len(places), size)]
+
+    def _save_memory(self, n: int) -> None:
+        """After ``n`` pictures at once were too many: from here on half as many; or attention in slices.
+
+        To be called while the error is handled; it is raised again when nothing is left to save.
+        """
+        if self.pipe.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if n > 1:
+            self.most = n // 2
+            self.remarks.append(f"the memory did not hold {n} pictures at once: {self.most} at a time were drawn")
+        elif not self._sliced:
+            slice_attention(self.pipe)
+            self._sliced = True
+            self.remarks.append("the memory did not hold one picture: attention was computed in slices")
+        else:
+            raise
+
     @torch.inference_mode()
-    def _canvas(self, photo: Image.Image, frame: Frame) -> Canvas:
-        """Encode the photo without its area: once, since only the draw from the posterior differs by picture."""
-        square, area = cut_out(photo, frame, self.size)
+    def _canvas(self, photo: Image.Image, frame: Frame | None) -> Canvas:
+        """Encode the photo without its area: once, since only the draw from the posterior differs by picture.
+
+        Without a frame all is area: nothing of any photo is kept, and inpainting is text-to-image.
+        """
+        if frame is None:
+            square, area = Image.new("RGB", (self.size,) * 2, (128,) * 3), Image.new("L", (self.size,) * 2, 255)
+        else:
+            square, area = cut_out(photo, frame, self.size)
         kept = self.pipe.image_processor.preprocess(square) * (self.pipe.mask_processor.preprocess(area) < 0.5)
-        return Canvas(square, area, self.pipe.vae.encode(kept).latent_dist)
+        return Canvas(square, area, self.pipe.vae.encode(kept.to(self.pipe.device, self.pipe.vae.dtype)).latent_dist)
 
     def _batch(
         self, canvas: Canvas, adapters: AdapterSet, orders: Sequence[Order]
@@ -191,7 +277,7 @@ class Generator:
                         **words, **drawn, image=canvas.square, mask_image=canvas.area, height=self.size,
                         width=self.size, num_inference_steps=steps, strength=1.0,
                         guidance_scale=self.schedule.guidance if guided else 1.0,
-                        ip_adapter_image_embeds=[self._references(orders)], output_type="np",
+                        **self._image_prompts(orders), output_type="np",
                         callback_on_step_end=after_step, callback_on_step_end_tensor_inputs=list(GUIDED_VALUES),
                     ).images  # fmt: skip
             news.put(
@@ -208,10 +294,13 @@ class Generator:
         what the IP-Adapter adds is exactly zero, as with scale 0.
         """
         self._loras.wear(adapters.lora, adapters.lora_weight)
+        if not self.uses_references:
+            yield
+            return
         self.pipe.set_ip_adapter_scale(adapters.ip_adapter_scale)
-        n = len(orders)
-        has = torch.tensor([float(o.plan.ip_adapter_scale != 0) for o in orders]).view(n, 1, 1, 1)
-        references = self._references(orders)
+        n, unet = len(orders), self.pipe.unet
+        planned = torch.tensor([float(o.plan.ip_adapter_scale != 0) for o in orders]).view(n, 1, 1, 1)
+        has, references = planned.to(unet.device, unet.dtype), self._references(orders).to(unet.device, unet.dtype)
 
         def each_its_own(_module: Any, _args: Any) -> tuple[list[Tensor]]:
             # diffusers repeats the whole list for every picture, and so would give each picture all references
@@ -223,10 +312,10 @@ class Generator:
         def in_float32(_module: Any, _args: Any, predicted: tuple[Tensor]) -> tuple[Tensor]:
             return (predicted[0].float(),)  # so that the scheduler adds up its steps without rounding to bfloat16
 
-        unet = self.pipe.unet
         hooks = [unet.encoder_hid_proj.register_forward_pre_hook(each_its_own)]
         hooks.append(unet.encoder_hid_proj.register_forward_hook(only_where_planned))
-        hooks.append(unet.register_forward_hook(in_float32))
+        if unet.dtype == torch.float32:
+            hooks.append(unet.register_forward_hook(in_float32))
         try:
             yield
         finally:
@@ -236,7 +325,8 @@ class Generator:
     def _drawn_from_seeds(self, canvas: Canvas, orders: Sequence[Order]) -> dict[str, Any]:
         """Noise and the masked photo, (n, 4, h, w) each, in the order in which the pipeline would draw them."""
         seeds = [torch.Generator().manual_seed(o.seed) for o in orders]
-        noise = [torch.randn(canvas.kept.mean.shape, generator=seed) for seed in seeds]
+        kind = self.pipe.unet.dtype
+        noise = [torch.randn(canvas.kept.mean.shape, generator=seed).to(kind) for seed in seeds]
         kept = [canvas.kept.sample(seed) for seed in seeds]
         scale = self.pipe.vae.config.scaling_factor
         return {"latents": torch.cat(noise), "masked_image_latents": torch.cat(kept) * scale, "generator": seeds}
@@ -252,7 +342,7 @@ class Generator:
         """(1, tokens, dim), remembered; a LoRA may change the text encoder too, so it is part of the key."""
         key = (adapters.lora, adapters.lora_weight, text)
         if key not in self._prompts:
-            embedding, _ = self.pipe.encode_prompt(text, torch.device("cpu"), 1, do_classifier_free_guidance=False)
+            embedding, _ = self.pipe.encode_prompt(text, self.pipe.device, 1, do_classifier_free_guidance=False)
             self._prompts[key] = embedding
         self._prompts.move_to_end(key)
         while len(self._prompts) > PROMPTS_KEPT:
@@ -260,13 +350,16 @@ class Generator:
         return self._prompts[key]
 
     def _references(self, orders: Sequence[Order]) -> Tensor:
-        """(2n, 1, dim): nothing for the unguided half, then each order's reference."""
-        width = self._ip_width()
-        stacked = torch.stack([torch.zeros(1, width) if o.reference is None else o.reference for o in orders])
-        return torch.cat([torch.zeros_like(stacked), stacked])
+        """(2n, 1, dim), or (2n, 1, tokens, dim): nothing for the unguided half, then each order's reference."""
+        nothing = torch.zeros(1, self._ip_width()) if self.nothing is None else self.nothing
+        stacked = torch.stack([nothing if o.reference is None else o.reference for o in orders])
+        return torch.cat([nothing.expand_as(stacked), stacked])
+
+    def _image_prompts(self, orders: Sequence[Order]) -> dict[str, Any]:
+        return {"ip_adapter_image_embeds": [self._references(orders)]} if self.uses_references else {}
 
     def _ip_width(self) -> int:
-        return int(self.pipe.unet.encoder_hid_proj.image_projection_layers[0].image_embeds.in_features)
+        return reference_width(self.pipe.unet)
 
     def _previews(self, latents: Tensor) -> tuple[Image.Image, ...]:
         """What the latents (n, 4, h, w) are becoming, at half the size for a quarter of the cost.
@@ -276,13 +369,21 @@ class Generator:
         scheduler = self.pipe.scheduler
         if scheduler.config.get("algorithm_type") == "dpmsolver++":
             latents = scheduler.model_outputs[-1]
+        if self.previewer is not None:
+            return _pictures(self.previewer.decode(latents.to(self.previewer.dtype)).sample)
         half = torch.nn.functional.avg_pool2d(latents, 2)
-        x = self.pipe.vae.decode(half / self.pipe.vae.config.scaling_factor).sample.float()
-        levels = ((x.clamp(-1, 1) + 1) * 127.5).permute(0, 2, 3, 1).numpy().astype(np.uint8)
-        return tuple(Image.fromarray(picture) for picture in levels)
+        return _pictures(
+            self.pipe.vae.decode((half / self.pipe.vae.config.scaling_factor).to(self.pipe.vae.dtype)).sample
+        )
 
     @staticmethod
     def _checked(label: str, x: NDArray[np.float32]) -> Image.Image:
         if not np.isfinite(x).all() or float(x.std()) < 1e-3:
             raise DrawingFailed(f"the picture of {label} came out empty; try again with another seed")
         return Image.fromarray(np.asarray(np.clip(x, 0, 1) * 255 + 0.5, dtype=np.uint8))
+
+
+def _pictures(decoded: Tensor) -> tuple[Image.Image, ...]:
+    """(n, 3, h, w), -1 to 1 -> RGB."""
+    levels = ((decoded.float().clamp(-1, 1) + 1) * 127.5).permute(0, 2, 3, 1).cpu().numpy().astype(np.uint8)
+    return tuple(Image.fromarray(picture) for picture in levels)

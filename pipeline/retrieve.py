@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
@@ -25,16 +25,29 @@ class ClipEmbedder:
     def __init__(self, model: CLIPModel, words: CLIPTokenizer) -> None:
         self.model, self.words = model.eval(), words
         self.side = int(model.config.vision_config.image_size)
+        self.mean, self.std = torch.full((3, 1, 1), 0.5), torch.full((3, 1, 1), 0.5)
+        self.cropped = False
+        """True: the middle square of the picture is seen, as OpenAI's and LAION's CLIP do; else all of it, squeezed"""
 
     @classmethod
     def load(cls, folder: Path) -> ClipEmbedder:
         model = CLIPModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-        return cls(model, CLIPTokenizer.from_pretrained(folder, local_files_only=True))
+        out = cls(model, CLIPTokenizer.from_pretrained(folder, local_files_only=True))
+        if (folder / "preprocessor_config.json").is_file():
+            said = json.loads((folder / "preprocessor_config.json").read_text())
+            out.mean, out.std = (torch.tensor(said[k]).view(3, 1, 1) for k in ("image_mean", "image_std"))
+            out.cropped = bool(said.get("do_center_crop", False))
+        return out
 
     def pixels(self, images: Sequence[Image.Image]) -> Tensor:
-        """RGB pictures -> (n, 3, side, side), -1 to 1."""
-        small = [np.asarray(i.resize((self.side, self.side), Image.Resampling.BICUBIC)) for i in images]
-        return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        """RGB pictures -> (n, 3, side, side), normalised as the model wants it; without its word, -1 to 1."""
+        size = (self.side, self.side)
+        fit = [ImageOps.fit(i, size, Image.Resampling.BICUBIC) for i in images] if self.cropped else images
+        small = [np.asarray(i.resize(size, Image.Resampling.BICUBIC)) for i in fit]
+        pixels = torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).float()
+        if (self.mean == 0.5).all() and (self.std == 0.5).all():
+            return pixels / 127.5 - 1
+        return (pixels / 255 - self.mean) / self.std
 
     @torch.inference_mode()
     def images(self, images: Sequence[Image.Image]) -> Vectors:
@@ -44,6 +57,19 @@ class ClipEmbedder:
     def raw_images(self, images: Sequence[Image.Image]) -> Tensor:
         """Projected image embeddings before normalisation: what the IP-Adapter takes."""
         return self.model.get_image_features(pixel_values=self.pixels(images)).pooler_output
+
+    @torch.inference_mode()
+    def tokens(self, images: Sequence[Image.Image]) -> Tensor:
+        """(n, tokens, dim) of the last layer but one: what IP-Adapter plus takes."""
+        return self._tokens(self.pixels(images))
+
+    @torch.inference_mode()
+    def no_tokens(self) -> Tensor:
+        """(1, tokens, dim) of an all-zero input: what IP-Adapter plus is given without a picture (its authors' way)."""
+        return self._tokens(torch.zeros(1, 3, self.side, self.side))
+
+    def _tokens(self, pixels: Tensor) -> Tensor:
+        return self.model.vision_model(pixel_values=pixels, output_hidden_states=True).hidden_states[-2]
 
     @torch.inference_mode()
     def texts(self, texts: Sequence[str]) -> Vectors:

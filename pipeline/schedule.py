@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "bfloat16", "float16"]
 
 GUIDED_VALUES = ("latents", "prompt_embeds", "mask", "masked_image_latents")
 """What diffusers' inpainting hands to a callback after a step, and takes back."""
@@ -35,6 +35,28 @@ class Schedule:
     def guided(self) -> int:
         """Steps with guidance."""
         return round(self.steps * self.guidance_until) if self.guidance > 1 else 0
+
+
+SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lcm": ("LCMScheduler", {}),
+    "hyper-sd": ("DDIMScheduler", {"timestep_spacing": "trailing"}),
+    "tcd": ("TCDScheduler", {}),
+    "ddim": ("DDIMScheduler", {}),
+    "dpm++": ("DPMSolverMultistepScheduler", {"algorithm_type": "dpmsolver++"}),
+}
+"""A profile's setting ``scheduler``: the first three go with few-step LoRAs, as their model cards say."""
+
+
+def change_scheduler(pipe: Any, name: str | None) -> None:
+    """In place of the scheduler that came with the weights; None keeps that one. Raises ValueError."""
+    if name is None:
+        return
+    if name not in SCHEDULERS:
+        raise ValueError(f"the profile's scheduler is {name!r}; it can be {', '.join(SCHEDULERS)}")
+    import diffusers
+
+    kind, options = SCHEDULERS[name]
+    pipe.scheduler = getattr(diffusers, kind).from_config(pipe.scheduler.config, **options)
 
 
 def unguided(pipe: Any, values: dict[str, Tensor]) -> dict[str, Tensor]:

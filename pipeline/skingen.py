@@ -22,6 +22,7 @@ from pipeline.adapt import AdapterManager
 from pipeline.blip2 import Seen
 from pipeline.caption import Captioner, skin_of
 from pipeline.diagnose import SkinGPT
+from pipeline.formats.extras import Extras
 from pipeline.generate import Generator, Order, Progress, seed_of
 from pipeline.profile import Profile
 from pipeline.provenance import role_models
@@ -60,6 +61,9 @@ class SkinGEN:
         s = profile.settings
         torch.set_num_threads(int(s["threads"]))
         adapters = AdapterManager.load(profile.folder("adapters"), s["ip_adapter_scale"], s["case_similarity"])
+        clip = ClipEmbedder.load(profile.folder("clip"))
+        generator = Generator.load(profile.folder("generate"), adapters, s, Extras.of(profile))
+        generator.read_references_by(clip)
         return cls(
             profile=profile,
             images=images,
@@ -68,10 +72,10 @@ class SkinGEN:
                 profile.folder("detect"), profile.folder("segment"), s["box_threshold"], s["fallback_prompt"]
             ),
             captioner=Captioner.of(profile),
-            clip=ClipEmbedder.load(profile.folder("clip")),
+            clip=clip,
             library=CaseLibrary(profile.folder("cases")),
             adapters=adapters,
-            generator=Generator.load(profile.folder("generate"), adapters, s),
+            generator=generator,
             models=role_models(profile),
         )
 
@@ -135,16 +139,18 @@ class SkinGEN:
         """One picture per label: prompt, adapters, reference and seed."""
         out = []
         for label in labels:
-            plan = self.plan(label, cases)
+            plan = self.plan(label, cases if self.generator.uses_references else ())
             chosen = [c for c in cases if c.case_id in plan.reference_cases][:1]
-            reference = self.clip.raw_images([self.photo(c.image) for c in chosen]) if chosen else None
+            seen = self.clip.tokens if self.generator.wants_tokens else self.clip.raw_images
+            reference = seen([self.photo(c.image) for c in chosen]) if chosen else None
             out.append(Order(label, self.prompt(label, caption), plan, reference, seed_of(seed, label)))
         return out
 
     def generate(
-        self, photo: Image.Image, found: Found, orders: Sequence[Order]
+        self, photo: Image.Image, found: Found | None, orders: Sequence[Order]
     ) -> Iterator[Progress | list[Image.Image]]:
-        return self.generator.draw(photo, found.mask, orders)
+        """On the photo; without an affected area text-to-image."""
+        return self.generator.draw(photo, found.mask if found else None, orders)
 
 
 def outlined(photo: Image.Image, mask: np.ndarray) -> Image.Image:

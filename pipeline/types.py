@@ -171,7 +171,7 @@ class CasesFound:
 
 @dataclass(frozen=True)
 class MaskFound:
-    """The affected area; None when none was found (then no picture is drawn)."""
+    """The affected area; None when none was found (then pictures are text-to-image, not the person's photo)."""
 
     mask: Mask | None
     type: Literal["mask_found"] = "mask_found"
