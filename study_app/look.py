@@ -8,6 +8,13 @@ CSS = """<style>
 {background:currentColor!important}
 .stApp [data-testid="stButtonGroup"] button:is([aria-checked="true"],[aria-pressed="true"]) p
 {color:#fff;font-weight:600}
+/* The tools above a chart offer its numbers as a file, past the audit. */
+.stApp .stFullScreenFrame:has([data-testid="stVegaLiteChart"]) [data-testid="stElementToolbar"]{display:none}
+/* Tables of numbers with more columns beside each other on a phone. */
+@media (max-width:640px){.stApp [data-testid="stTable"] :is(th,td){padding:.25rem .3rem!important}}
+/* A field that has the focus: Streamlit only darkens its border a little. */
+.stApp :is(textarea,input[type="text"],input[type="number"],input[type="password"]):focus-visible
+{outline:2px solid currentColor;outline-offset:-2px;border-radius:.375rem}
 /* A small picture as wide as its place; "stretch" only shrinks large ones. */
 .stApp [data-testid="stImage"] img{width:100%}
 </style>"""

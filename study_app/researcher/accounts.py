@@ -44,6 +44,8 @@ def _invite(opened: Services) -> None:
             _keep_link(name.strip(), opened.store.researcher.accounts.invite(by, name, role))
         except Refused as refused:
             st.warning(str(refused))
+            return
+        st.rerun()  # the list beside the form has one more
 
 
 def _account(opened: Services, account: Account) -> None:
@@ -62,7 +64,7 @@ def _account(opened: Services, account: Account) -> None:
             )
             renew = st.button("New link", icon=":material/key:", key=f"link_{account.name}")
             close = account.state != "closed" and st.button(
-                "Close", icon=":material/person_off:", key=f"close_{account.name}"
+                "Close account", icon=":material/person_off:", key=f"close_{account.name}"
             )
         _carry_out(opened, account, role != account.role and role, renew, bool(close))
 

@@ -10,7 +10,7 @@ from study_app.researcher.login import researcher_head
 from study_app.services import services
 from study_app.study.access.audit import Action, Entry
 
-SHOWN = 500
+SHOWN = 200
 
 
 @guarded
@@ -27,13 +27,16 @@ def page() -> None:
     if not entries:
         st.markdown("Nothing of this kind.")
         return
-    st.dataframe(table(entries), hide_index=True, width="stretch", height="content", key="audit_table")
+    st.table(table(entries), border="horizontal", hide_index=True, alt="The audit, the newest first")
     if len(entries) == SHOWN:
         st.markdown(f"Only the newest {SHOWN}. All of them: `python -m study_app audit --db FILE`.")
 
 
 def table(entries: tuple[Entry, ...]) -> pd.DataFrame:
-    rows = [(f"{e.at[:10]} {e.at[11:19]}", e.who, e.action.capitalize(), e.subject, e.detail) for e in entries]
+    rows = [
+        (f"{e.at[:10]} {e.at[11:19]}".replace("-", "\u2011"), e.who, e.action.capitalize(), e.subject, e.detail)
+        for e in entries
+    ]
     return pd.DataFrame(rows, columns=["When (UTC)", "Who", "What", "Whom or what", "Details"])
 
 

@@ -72,20 +72,23 @@ def _tiles(opened: Services, counts: Counts, live: Live) -> None:
         "Median time": _minutes(live.whole_s),
         "Model queue": _queue(opened),
     }
-    for column, (name, value) in zip(st.columns(len(tiles)), tiles.items(), strict=True):
-        column.metric(name, value, border=True)
+    with st.container(horizontal=True):  # on a phone two beside each other, not one below the other
+        for name, value in tiles.items():
+            st.metric(name, value, border=True)
 
 
 def _queue(opened: Services) -> str:
     try:
         health = opened.client.health()
     except PipelineUnavailable:
-        return "not there"
+        return "no answer"
     return str(health.queue) if health.ready else "starting"
 
 
 def _minutes(seconds: float | None) -> str:
-    return "–" if seconds is None else f"{seconds / 60:.0f} min"
+    if seconds is None:
+        return "–"
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else "< 1 min"
 
 
 def _stages(counts: Counts, live: Live) -> dict[str, int]:
@@ -104,15 +107,16 @@ def _arms(live: Live) -> None:
     rows = [
         {
             "Sequence": _initials(arm.sequence),
-            "Allocated": arm.allocated,
-            **{f"Period {n}": finished for n, finished in enumerate(arm.finished, 1)},
-            "Completed": arm.completed,
+            "Start": arm.allocated,
+            **{f"P{n}": finished for n, finished in enumerate(arm.finished, 1)},
+            "Done": arm.completed,
             "Left": arm.left,
-            "Excluded": arm.excluded,
+            "Out": arm.excluded,
         }
         for arm in live.arms
     ]
     st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="Flow of every sequence")
+    st.markdown("Start: allocated. P1: finished period 1. Done: completed. Out: excluded.")
 
 
 def _steps(steps: Mapping[str, int], title: str, otherwise: str) -> None:
@@ -124,7 +128,7 @@ def _steps(steps: Mapping[str, int], title: str, otherwise: str) -> None:
 
 def _times(live: Live) -> None:
     if live.page_s:
-        pages = " · ".join(f"{_step_name(step)} {seconds:.0f} s" for step, seconds in live.page_s.items())
+        pages = " · ".join(f"{_step_name(step)} {seconds:.0f}\u00a0s" for step, seconds in live.page_s.items())
         st.markdown(f"Median from a page shown to its last answer: {pages}.")
     if not live.models:
         st.markdown("The models have not answered anybody yet.")

@@ -20,6 +20,8 @@ from study_app.study.visit import Visit
 
 _OPENED = "participant_opened"
 _NOBODY = ""
+LISTED = 200
+"""Rows of the list at most."""
 
 
 @guarded
@@ -33,13 +35,20 @@ def page() -> None:
     outcomes = sorted({person.outcome for person in people})
     wanted = st.pills("Outcome", outcomes, selection_mode="multi", format_func=_plain, key="people_outcomes")
     shown = [person for person in people if not wanted or person.outcome in wanted]
-    st.dataframe(_list(shown), hide_index=True, width="stretch", height=280, key="people")
     numbers = [_NOBODY, *(person.participant for person in shown)]
     chosen = st.selectbox("Open a participant", numbers, format_func=_number, width=320, key="people_open")
     if chosen:
         _one(opened, chosen)
     else:
         st.session_state.pop(_OPENED, None)
+        _everybody(shown)
+
+
+def _everybody(people: list[Person]) -> None:
+    """A plain table: a grid of Streamlit's would offer a download that no audit hears of."""
+    if len(people) > LISTED:
+        st.markdown(f"The newest {LISTED} of {len(people)}. All can be opened: type a number into the field above.")
+    st.table(_list(people[:LISTED]), border="horizontal", hide_index=True, alt="Participants, the newest first")
 
 
 def _list(people: list[Person]) -> pd.DataFrame:
@@ -49,8 +58,8 @@ def _list(people: list[Person]) -> pd.DataFrame:
             "Outcome": _plain(person.outcome),
             "Periods": person.periods_finished,
             "Answers": person.answers,
-            "Arrived (UTC)": _minute(person.arrived_at),
-            "Last seen (UTC)": _minute(person.last_seen),
+            "Last seen (UTC)": _moment(person.last_seen),
+            "Arrived (UTC)": _moment(person.arrived_at),
             "Sequence": person.sequence.replace(">", " > "),
             "Reason": person.reason,
         }
@@ -89,14 +98,14 @@ def _answers(opened: Services, visit: Visit) -> None:
 def _answer_table(given: tuple[Given, ...], visit: Visit) -> pd.DataFrame:
     rows = [
         {
+            "Item": each.item,  # on a phone the first columns are seen at once, the others by scrolling
+            "Answer": each.value,
             "Step": _plain(each.step) + (f", {visit.study.name_in_period(each.period)}" if each.period else ""),
             "Condition": condition_of(visit.study, visit.state, each.period).key if each.period else "",
-            "Item": each.item,
-            "Answer": each.value,
-            "Wording": each.wording,
             "Seconds": "–" if each.duration_s is None else f"{each.duration_s:.1f}",
             "Changed": each.changes,
-            "When (UTC)": each.answered_at[:19].replace("T", " "),
+            "When (UTC)": _moment(each.answered_at, 19),
+            "Wording": each.wording,
         }
         for each in given
     ]
@@ -107,9 +116,10 @@ def _plain(name: str) -> str:
     return name.replace("_", " ").replace(":", " ").capitalize()
 
 
-def _minute(stamp: str) -> str:
-    return stamp[:16].replace("T", " ")
+def _moment(stamp: str, characters: int = 16) -> str:
+    """ISO-8601 up to the minute, on one line also where the column is narrow."""
+    return stamp[:characters].replace("T", "\u00a0").replace("-", "\u2011")
 
 
 def _number(participant: str) -> str:
-    return participant or "Nobody"
+    return participant or "Nobody: show the list"

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from analysis.errors import AnalysisError, NoData
 from analysis.export import Table
-from analysis.figures import Theme
+from analysis.figures import Format, Theme
 from analysis.report import Summary, html, summarise
 from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
 from study_app.researcher.session import the_researcher
 from study_app.services import services
 from study_app.study.access.audit import Action
+from study_app.study.versions import Version, completed_versions
+
+_ALL = ""
 
 
 @guarded
 def page() -> None:
     opened = services()
     kind = researcher_head("Results", opened.run_kind)
+    version = _version(completed_versions(opened.store.database, opened.study.id, kind))
     try:
-        summary = summarise(opened.database, kind, study=opened.study.id)
+        summary = summarise(
+            opened.database, kind, study=opened.study.id, definition=version or None, pool_versions=not version
+        )
     except NoData:
         st.info("Nobody has completed the study in this run yet. Results appear with the first who does.")
         return
@@ -30,20 +38,33 @@ def page() -> None:
     _show(summary)
 
 
+def _version(versions: tuple[Version, ...]) -> str:
+    """The hash of the version to look at, empty for all together; asked only where there are several."""
+    if len(versions) < 2:
+        return ""
+    names = {_ALL: f"All {len(versions)} versions together"}
+    names |= {each.definition_hash: _named(each) for each in versions}
+    return st.selectbox("Version of the study", list(names), format_func=names.__getitem__, width=420, key="version")
+
+
+def _named(version: Version) -> str:
+    return f"{version.definition_hash[:6]}, from {version.registered_at[:10]}: {version.completed} completed"
+
+
 def _show(summary: Summary) -> None:
     st.markdown(f"{summary.headline} Means of ordinal answers are shown as in the paper; tests use ranks.")
     for note in summary.data.notes:
         st.markdown(note)
     left, right = st.columns(2, gap="large")
+    who = the_researcher().name
     with left:
         if summary.has_figure:
-            _figure(summary)
+            _figure(summary, who)
     with right:
         _table(summary.ratings_by_condition)
         _table(summary.table5)
         _table(summary.table3)
     _table(summary.tests)
-    who = the_researcher().name
     st.download_button(
         "Report, one HTML file",
         lambda: _report(summary, who),
@@ -60,16 +81,26 @@ def _report(summary: Summary, who: str) -> bytes:
     return html(summary).encode()
 
 
-def _figure(summary: Summary) -> None:
+def _picture(summary: Summary, who: str, theme: Theme, kind: Format) -> bytes:
+    services().store.researcher.audit.add(who, Action.exported, f"Figure 9, {kind.upper()}", summary.headline)
+    return summary.figure9(theme, kind)
+
+
+def _figure(summary: Summary, who: str) -> None:
     theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
     st.subheader("Figure 9. Ratings by system", anchor=False)
-    png = summary.figure9(theme, "png")
-    st.image(png, width="stretch", alt=summary.figure_alt)
+    st.image(summary.figure9(theme, "png"), width="stretch", alt=summary.figure_alt)
     st.markdown(summary.figure_caption)
     with st.container(horizontal=True):
-        st.download_button("PNG", png, "figure9.png", "image/png", on_click="ignore", key="figure_png")
-        svg = summary.figure9(theme, "svg")
-        st.download_button("SVG", svg, "figure9.svg", "image/svg+xml", on_click="ignore", key="figure_svg")
+        _offer("PNG", "image/png", lambda: _picture(summary, who, theme, "png"))
+        _offer("SVG", "image/svg+xml", lambda: _picture(summary, who, theme, "svg"))
+        _offer("PDF", "application/pdf", lambda: _picture(summary, who, theme, "pdf"))
+
+
+def _offer(kind: str, mime: str, made: Callable[[], bytes]) -> None:
+    """Made, and written down, at the click."""
+    name = kind.lower()
+    st.download_button(kind, made, f"figure9.{name}", mime, on_click="ignore", key=f"figure_{name}")
 
 
 def _table(table: Table) -> None:

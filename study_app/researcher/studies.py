@@ -85,7 +85,7 @@ def _another(opened: Services) -> None:
     st.markdown(
         "Nothing is stored and nothing changes for participants. To serve it: `python -m study_app serve --study FILE`."
     )
-    upload = st.file_uploader("Study file (YAML)", type=["yaml", "yml"], key="study_file")
+    upload = st.file_uploader("Study file (YAML)", type=["yaml", "yml"], max_upload_size=1, key="study_file")
     pasted = st.text_area("Or paste it here", height=160, key="study_text")
     name, text = "pasted.yaml", (pasted or "").encode()
     if upload is not None:

@@ -76,13 +76,13 @@ def conversation() -> str:
 
 def test_the_list_has_everybody_of_the_run_and_no_answer_of_anybody() -> None:
     page = open_page("participants", account("anna", "owner"))
-    listed = page.dataframe[0].value
+    listed = page.table[0].value
     assert list(listed["Number"]) == ["P0002", "P0001"]
     assert list(listed["Outcome"]) == ["Active", "Completed"]
     assert list(listed["Answers"]) == [5, 17]
     assert audited() == []
     page = page.button_group(key="people_outcomes").set_value(["completed"]).run()
-    assert list(page.dataframe[0].value["Number"]) == ["P0001"]
+    assert list(page.table[0].value["Number"]) == ["P0001"]
     page = page.button_group(key="run_participants").set_value("pilot").run()
     assert "Nobody has arrived" in words(page)
 

@@ -1,0 +1,55 @@
+"""The results page of a study that was edited while it ran: all versions together, or one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+
+from study_app.services import services
+from study_app.study.definition import load_study
+from study_app.study.versions import completed_versions
+from tests.study_app.conftest import SKINGEN
+from tests.study_app.people import arrive, walk_to
+from tests.study_app.researcher_app import account, cheap_hashes, open_page, words
+
+
+@pytest.fixture(autouse=True)
+def app(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    cheap_hashes(monkeypatch)
+    monkeypatch.setenv("SKINGEN_DB", str(db))
+    monkeypatch.setenv("SKINGEN_RUN_KIND", "live")
+    monkeypatch.setenv("SKINGEN_PIPELINE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", "none")
+    st.cache_resource.clear()
+    yield
+    services().runner.stop()
+    services().store.close()
+    st.cache_resource.clear()
+
+
+def test_versions_are_shown_together_or_one_by_one(tmp_path: Path) -> None:
+    opened, token = services(), account("anna", "viewer")
+    walk_to(opened.store, opened.media, arrive(opened.store, opened.study), "finished")
+    page = open_page("results", token)
+    assert not page.selectbox, "nothing to choose while there is one version"
+
+    edited = tmp_path / "skingen.yaml"
+    edited.write_text(SKINGEN.read_text().replace("planned_n: 32", "planned_n: 33"))
+    study = load_study(edited)
+    opened.store.register(study)
+    for colour in (1, 2):
+        walk_to(opened.store, opened.media, arrive(opened.store, study), "finished", colour=colour)
+    versions = completed_versions(opened.store.database, study.id, "live")
+    assert [(each.definition_hash, each.completed) for each in versions] == [(opened.study.hash, 1), (study.hash, 2)]
+    assert completed_versions(opened.store.database, study.id, "pilot") == ()
+
+    page = open_page("results", token)
+    assert not page.warning
+    assert "3 completed participants" in words(page)
+    page = page.selectbox(key="version").select(study.hash).run()
+    assert "2 completed participants" in words(page)
+    page = page.selectbox(key="version").select("").run()
+    assert "3 completed participants" in words(page)
