@@ -15,7 +15,7 @@ from study_app.study.definition import Study, load_study
 from study_app.study.media import MediaStore
 from study_app.study.shield import Open
 from study_app.study.store import Refused, Store
-from tests.scripted import TOKEN, scripted_server, small_png
+from tests.scripted import TOKEN, ScriptedProfile, scripted_server, small_png
 from tests.study_app.conftest import MOLES, SKINGEN
 from tests.study_app.people import arrive, walk_to
 from tests.study_app.test_pages import PATIENCE_S, choosing_a_photo, events, state_of, title, token_of, visit
@@ -26,8 +26,8 @@ ADVICE = MOLES.with_name("advice.yaml")
 
 @pytest.fixture
 def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """The app's environment; the study is named by the test."""
-    with scripted_server(tmp_path / "pictures") as server:
+    """The app's environment, with the gallery of the embedded models; the study is named by the test."""
+    with scripted_server(tmp_path / "pictures", profile=ScriptedProfile(name="phantom")) as server:
         monkeypatch.setenv("SKINGEN_DB", str(tmp_path / "study.db"))
         monkeypatch.setenv("SKINGEN_PIPELINE_URL", server.url)
         monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", TOKEN)
@@ -132,8 +132,26 @@ def test_the_switch_shows_all_and_holds_after_a_refresh(at: pytest.MonkeyPatch) 
     assert [event["shown"] for event in events(page, "all_pictures")] == [True, False]
 
 
+def test_offered_photos_are_covered_until_asked_for_also_when_one_was_chosen(at: pytest.MonkeyPatch) -> None:
+    page = choosing_a_photo()
+    offered = [key for key in keys(page) if key.startswith("uncover_offered_")]
+    assert len(offered) == len(set(offered)) > 10
+    assert images(page) == 0
+    page.button(key=offered[2]).click().run()
+    assert images(page) == 1
+    page.button(key="offer_1_3").click().run()
+    assert (images(page), covers(page)) == (1, [])
+    page.button(key="another_1").click().run()
+    page.button(key="offer_1_4").click().run()
+    assert (images(page), covers(page)) == (0, ["uncover_chosen"])
+    page.button(key="next_photo:1").click().run()
+    assert events(page, "own_photo") == []
+    assert len(events(page, "picture_uncovered")) == 1
+
+
 def test_ones_own_photo_is_not_covered(at: pytest.MonkeyPatch) -> None:
     page = choosing_a_photo()
+    page.button_group(key="source_1").set_value("upload").run()
     page.file_uploader(key="upload_1").upload("IMG_1.png", small_png(side=120), "image/png").run()
     assert images(page) == 1
     page.button(key="next_photo:1").click().run()
