@@ -177,13 +177,14 @@ def scripted_server(
     port: int = 0,
     heartbeat_s: float = 0.05,
     load: Callable[[Explainers], Explainers] = lambda explainers: explainers,
+    profile: ScriptedProfile | None = None,
 ) -> Iterator[ScriptedServer]:
     """``load`` may delay or break the loading of the models; ``port`` 0 picks a free one."""
     images = DiskImages(folder)
     explainer = Scripted(images, pause_s)
     explainers: Explainers = dict.fromkeys(CONDITIONS, explainer)
     queue = JobQueue(lambda: load(explainers), max_waiting=max_waiting)
-    app = make_app(ScriptedProfile(), queue, images, TOKEN, heartbeat_s)
+    app = make_app(profile or ScriptedProfile(), queue, images, TOKEN, heartbeat_s)
     listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=0)
     server = uvicorn.Server(config)

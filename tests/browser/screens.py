@@ -81,6 +81,8 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
     walk.heading(page, f"A photo for {name}")
     if period == 1:
         camera.take("photo")
+        walk.show_pictures(page)
+        camera.take("photo_uncovered")
         page.get_by_role("radio", name="My own photo").click()
         page.locator("input[type=file]").set_input_files(folder / "not_a_photo.jpg")
         camera.take("photo_refused", 2000)

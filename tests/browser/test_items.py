@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from study_app.study.definition import load_study
-from study_app.study.media import MediaStore, folder_of
-from study_app.study.store import Store
 from tests.browser import walk
-from tests.browser.conftest import ROOT
-from tests.scripted import TOKEN, scripted_server
+from tests.browser.scripted_app import scripted_app
 from tests.study_app.conftest import MOLES
-from tests.study_app.people import walk_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 THUMB_PX = 44
@@ -31,60 +20,19 @@ Opened = Callable[[str], Page]
 @pytest.fixture(scope="module")
 def at(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     """Opens the page of a step, for a participant brought there by the store; the browser speaks Chinese."""
-    folder = tmp_path_factory.mktemp("moles")
-    db, study = folder / "study.db", load_study(MOLES)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with scripted_server(folder / "pictures") as server:
-        environment = {
-            "SKINGEN_STUDY": str(MOLES),
-            "SKINGEN_DB": str(db),
-            "SKINGEN_PIPELINE_URL": server.url,
-            "SKINGEN_PIPELINE_TOKEN": TOKEN,
-            "PYTHONPATH": str(ROOT),
-        }
-        app = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "study_app/app.py", "--server.port", str(port)],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            _wait_for(f"http://localhost:{port}/_stcore/health")
-            store = Store.open(db)
-            store.register(study)
+    with scripted_app(MOLES, tmp_path_factory.mktemp("moles")) as app:
 
-            def page_at(step: str) -> Page:
-                token = store.arrive(study, "pilot")
-                state = store.participant_by_token(token)
-                assert state is not None
-                walk_to(store, MediaStore(folder_of(db), store), state.participant, step)
-                page = browser.new_page(viewport={"width": 390, "height": 844}, locale="zh-CN")
-                page.goto(f"http://localhost:{port}/?t={token}")
-                expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=walk.SLOW_MS)
-                if step != "photo:1":
-                    below_the_last_item = page.get_by_text(re.compile(r"已保存 \d+ 个回答"))
-                    expect(below_the_last_item).to_be_visible(timeout=walk.SLOW_MS)
-                walk.idle(page)
-                return page
+        def page_at(step: str) -> Page:
+            page = browser.new_page(viewport={"width": 390, "height": 844}, locale="zh-CN")
+            page.goto(app.at(step))
+            expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=walk.SLOW_MS)
+            if step != "photo:1":
+                below_the_last_item = page.get_by_text(re.compile(r"已保存 \d+ 个回答"))
+                expect(below_the_last_item).to_be_visible(timeout=walk.SLOW_MS)
+            walk.idle(page)
+            return page
 
-            yield page_at
-            store.close()
-        finally:
-            app.terminate()
-            app.wait(20)
-
-
-def _wait_for(url: str, within_s: float = 60.0) -> None:
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.2)
-    raise AssertionError(f"{url} did not answer")
+        yield page_at
 
 
 def test_scale_points_and_choices_are_a_thumb_high_and_wide(at: Opened) -> None:

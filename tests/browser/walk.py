@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-SLOW_MS = 60_000
-"""For answers of the models: two busy cores, and the models may still be loading."""
+SLOW_MS = int(os.environ.get("SKINGEN_PATIENCE_MS", "60000"))
+"""For answers of the models: two busy cores, and the models may still be loading. A machine that does other things as
+well may need more."""
+
+TEST_S = 15 * SLOW_MS // 1000
+"""For a whole walk."""
+
+
+def new_page(browser: Browser, width: int, locale: str = "en-GB") -> Page:
+    """A page with the patience of these walks."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, locale=locale)
+    page.set_default_timeout(SLOW_MS)
+    return page
 
 
 def open_study(page: Page, url: str) -> None:
@@ -60,8 +72,18 @@ def go_on(page: Page, name: str = "Continue") -> None:
 
 def choose_offered(page: Page, assistant: str, number: int, which: str = "A") -> None:
     heading(page, f"{which} photo for {assistant}")
+    show_pictures(page)
     page.get_by_role("button", name=f"Photo {number}", exact=True).click()
     _continue_with_photo(page)
+
+
+def show_pictures(page: Page) -> None:
+    """The switch for all covered pictures; it holds for the rest of the study."""
+    switch = page.get_by_label("Show all pictures")
+    if not switch.is_checked():
+        switch.locator("xpath=ancestor::label").click()
+        expect(page.get_by_text(re.compile(r"overed\)?$"))).to_have_count(0, timeout=SLOW_MS)
+        idle(page)
 
 
 def upload(page: Page, assistant: str, photo: Path) -> None:
