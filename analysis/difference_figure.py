@@ -128,7 +128,9 @@ def _panel(axes: Axes, panel: Panel, x: float, top: float, width: float, unit: f
             axes.bar(at, -count * unit, step * 0.86, bottom=floor, **bar)
             if label_every == 1:
                 y = floor - count * unit - 0.01
-                axes.text(at, y, str(count), fontsize=SMALL, color=PALETTE.ink, ha="center", va="bottom")
+                ground = {"facecolor": PALETTE.background, "edgecolor": "none", "pad": 0.4}  # hides the line at zero
+                text: dict[str, Any] = {"fontsize": SMALL, "color": PALETTE.ink, "bbox": ground}
+                axes.text(at, y, str(count), ha="center", va="bottom", **text)
     _sides(axes, panel, x, floor + 0.16, width)
 
 

@@ -151,6 +151,7 @@ def _draw_bars(
             whisker = axes.errorbar(x, cell.mean, cell.sd, color=palette.ink, capsize=2, linewidth=0.8, capthick=0.8)
             for artist in whisker.get_children():
                 artist.set_path_effects(halo)
+        bar, ink = palette.bars[place], palette.ink
         axes.annotate(
             half_up(cell.mean),
             (x, 0),
@@ -159,7 +160,9 @@ def _draw_bars(
             textcoords="offset points",
             ha="center",
             fontsize=5.5,
-            color=readable_on(palette.bars[place]) if height > 0 else palette.ink,
+            color=readable_on(bar) if height > 0 else ink,
+            bbox={"facecolor": bar if height > 0 else palette.background, "edgecolor": "none", "pad": 0.4},
+            zorder=6,  # a whisker may end behind the number
         )
 
 

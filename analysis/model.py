@@ -171,6 +171,13 @@ class StudyData:
 
     def by_condition(self, item: Item, with_excluded: bool = False) -> pd.DataFrame:
         """(participants, conditions) floats of a repeated item, NaN where nothing was answered; means over cases."""
+        return self._wide(item, with_excluded=True) if with_excluded else self._by_condition[item.key]
+
+    @cached_property
+    def _by_condition(self) -> dict[str, pd.DataFrame]:
+        return {item.key: self._wide(item, with_excluded=False) for item in self.items if item.repeated}
+
+    def _wide(self, item: Item, with_excluded: bool) -> pd.DataFrame:
         rows = self.of_item(item)
         people = list(self.participants["participant"])
         if with_excluded:

@@ -33,7 +33,7 @@ class Picture:
         name: file name without ending.
         caption: what it shows and how to read it, n included.
         alt: its numbers in words.
-        draw: makes the figure; called once a file.
+        draw: makes the figure.
     """
 
     name: str
@@ -47,9 +47,11 @@ class Picture:
 
     def files(self) -> Mapping[str, bytes]:
         """File name -> bytes: PNG (300 dpi), SVG and PDF."""
-        others: tuple[Format, ...] = ("png", "pdf")
-        found = {f"{self.name}.{kind}": render(self.draw(), kind) for kind in others}
-        return {**found, f"{self.name}.svg": self.svg}
+        figure = self.draw()  # once: nothing in it moves from one kind of file to the next
+        order: tuple[Format, ...] = ("svg", "png", "pdf")
+        found = {f"{self.name}.{kind}": render(figure, kind) for kind in order}
+        vars(self)["svg"] = found[f"{self.name}.svg"]  # the page shows these bytes
+        return found
 
 
 def sheet(width: float, height: float) -> tuple[Figure, Axes]:

@@ -131,7 +131,15 @@ class Summary:
 
     def figure9(self, theme: Theme = "light", kind: Format = "png") -> bytes:
         """Figure 9 as file bytes, identical to those that ``write`` exports for the same theme."""
-        return figures.figure9_bytes(self.cells, theme=theme, kind=kind, simulated=self.simulated)
+        if (theme, kind) not in self._drawn:
+            drawn = figures.figure9_bytes(self.cells, theme=theme, kind=kind, simulated=self.simulated)
+            self._drawn[theme, kind] = drawn
+        return self._drawn[theme, kind]
+
+    @cached_property
+    def _drawn(self) -> dict[tuple[Theme, Format], bytes]:
+        """What was drawn already: the page and the files show the same."""
+        return {}
 
     @property
     def figure_caption(self) -> str:

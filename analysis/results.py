@@ -112,7 +112,7 @@ def _missing(data: StudyData, item: Item) -> Facts:
         frame = data.by_condition(item)
         absent = {str(key): [str(who) for who in frame.index[frame[key].isna()]] for key in frame}
         return {key: people for key, people in absent.items() if people}
-    given = set(data.ratings["participant"][data.ratings["item"] == item.key])
+    given = set(data.of_item(item)["participant"])
     people = [str(who) for who in data.participants["participant"] if who not in given]
     return {ONCE: people} if people else {}
 

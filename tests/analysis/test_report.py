@@ -21,6 +21,7 @@ from PIL import Image
 from scipy import stats
 from typer.testing import CliRunner
 
+from analysis import figures
 from analysis.__main__ import app
 from analysis.report import Summary, html, summarise
 from tests.analysis.builder import CONDITIONS, ONCE, REPEATED, Book, answered
@@ -149,7 +150,7 @@ def test_svg_is_the_same_in_another_process(database: Path, report: Path) -> Non
 
 def test_threads_draw_the_same_figure(summary: Summary, report: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
-        drawn = list(pool.map(lambda _: summary.figure9("light", "svg"), range(4)))
+        drawn = list(pool.map(lambda _: figures.figure9_bytes(summary.cells, kind="svg"), range(4)))
     assert set(drawn) == {(report / "figure9.svg").read_bytes()}
 
 
