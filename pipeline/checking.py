@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from pipeline.lock import Pinned, differences, files_of, pin, read_lock, write_lock
 from pipeline.memory import GB, DevicePlan, plan
 from pipeline.profile import Profile
-from pipeline.roles import Role
+from pipeline.roles import Remote, Role
 from pipeline.weights import fingerprint, sha256_of, weight_files
 
 SUMS = "SHA256SUMS"
@@ -59,7 +62,27 @@ def _remote(role: Role) -> Checked:
     here = ("http://127.0.0.1", "http://localhost", "http://[::1]")
     if role.remote.url.startswith("http://") and not role.remote.url.startswith(here):
         lines.append("not encrypted: use https, or a tunnel, before participants' photos go there")
-    return Checked(role.name, True, tuple(lines), ())
+    problem = _unanswered(role.remote)
+    lines.append("it answers and has the model" if problem is None else "missing")
+    return Checked(role.name, problem is None, tuple(lines), () if problem is None else (problem,))
+
+
+def _unanswered(remote: Remote) -> str | None:
+    """What is wrong with a server, asked for its models (GET /models); None: it has the one that is wanted."""
+    key = os.environ.get(remote.key_variable, "") if remote.key_variable else ""
+    if remote.key_variable and not key:
+        return f"{remote.url}: the key is taken from {remote.key_variable}, which is not set"
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        with httpx.Client(timeout=min(remote.connect_s, 10.0), trust_env=False) as http:
+            answer = http.get(f"{remote.url.rstrip('/')}/models", headers=headers)
+        answer.raise_for_status()
+        names = [str(model["id"]) for model in answer.json()["data"]]
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
+        return f"{remote.url}: no OpenAI-compatible server answers there ({error}); start it, or correct `url`"
+    if remote.model in names:
+        return None
+    return f"{remote.url}: has no model {remote.model!r}; it has {', '.join(names) or 'none'}"
 
 
 def _source(role: Role) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def check(
     described = _loaded(name or profile)
     roles = list(_checked(described, hashes and not write))
     problems = [problem for role in roles for problem in role.problems]
-    if write and problems:
+    if write and any(_lacks_files(described, role) for role in roles):
         typer.echo("Nothing was written: first get what is missing.", err=True)
     elif write:
         _write(described)
@@ -65,6 +65,11 @@ def _checked(profile: Profile, hashes: bool) -> Iterator[Checked]:
     except ValueError as error:  # a damaged lock file
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
+
+
+def _lacks_files(profile: Profile, role: Checked) -> bool:
+    spec = profile.spec(role.role)
+    return not role.found and not spec.optional and spec.remote is None
 
 
 def _has_embedded(profile: Profile) -> bool:

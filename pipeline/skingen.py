@@ -60,6 +60,7 @@ class SkinGEN:
         """Load every role. Raises ProfileError when weights are missing."""
         s = profile.settings
         torch.set_num_threads(int(s["threads"]))
+        skingpt = SkinGPT.of(profile)  # the largest first, while the free memory is in one piece
         adapters = AdapterManager.load(profile.folder("adapters"), s["ip_adapter_scale"], s["case_similarity"])
         clip = ClipEmbedder.load(profile.folder("clip"))
         generator = Generator.load(profile.folder("generate"), adapters, s, Extras.of(profile))
@@ -67,7 +68,7 @@ class SkinGEN:
         return cls(
             profile=profile,
             images=images,
-            skingpt=SkinGPT.of(profile),
+            skingpt=skingpt,
             segmenter=Segmenter.load(
                 profile.folder("detect"), profile.folder("segment"), s["box_threshold"], s["fallback_prompt"]
             ),
