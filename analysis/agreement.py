@@ -59,7 +59,7 @@ def _answer_times(data: StudyData) -> Facts | None:
                 **{"n": int(seconds.size), "median": median, "q1": q1, "q3": q3},
                 **{"low": low, "high": high},
             }
-    wide = pivoted(rows, "condition", "response_s").reindex(columns=[c.key for c in data.conditions])
+    wide = pivoted(rows, "condition", "response_s").reindex(columns=list(found))  # systems that answered anybody
     test = friedman(wide.dropna().to_numpy(float))
     facts = {"n": test.n, "chi2": test.chi2, "df": test.df, "p": test.p_asymptotic, "p_exact": test.p_exact}
     return {**found, "friedman": with_notes(facts, test.note or test.exact_note)}

@@ -118,6 +118,7 @@ def _of_item(name: str, item: Facts, labels: Mapping[str, str]) -> Iterator[Said
             yield Said(MAIN, name, "Mann–Whitney", _versus(pair, labels), _mann_whitney(test))
     if item.get("friedman") is None:
         return
+    yield from _mixed_design(name, item.get("mixed_design"), labels)
     friedman = item["friedman"]
     yield Said(MAIN, name, "Friedman", ALL, _friedman(friedman, item.get("kendall_w_ci")))
     for pair, test in item["pairs"].items():
@@ -131,6 +132,15 @@ def _of_item(name: str, item: Facts, labels: Mapping[str, str]) -> Iterator[Said
     for pair, test in item["paired_t"].items():
         yield Said(SENSITIVITY, name, "Paired t", _versus(pair, labels), _paired_t(test))
     yield from _order(name, item)
+
+
+def _mixed_design(name: str, found: Facts | None, labels: Mapping[str, str]) -> Iterator[Said]:
+    if found is None:
+        return
+    for key, what in (("condition", "System"), ("group", "Group"), ("interaction", "System × group")):
+        yield Said(MAIN, name, f"{what}, mixed model", "all groups", _f(found[key]))
+    for pair, test in found["mann_whitney"].items():
+        yield Said(MAIN, name, "Mann–Whitney, different people", _versus(pair, labels), _mann_whitney(test))
 
 
 def _versus(pair: str, labels: Mapping[str, str]) -> str:
@@ -230,6 +240,10 @@ def _mann_whitney(test: Facts) -> str:
 
 
 def _response_times(facts: Facts, names: Mapping[str, str]) -> Iterator[Said]:
+    """Of the participants, by item, and of the systems."""
+    if (facts.get("answer_times") or {}).get("friedman"):
+        answered = _friedman(facts["answer_times"]["friedman"], None)
+        yield Said(OTHER, "Answers of the systems", "Friedman, answer times", ALL, answered)
     for key, cells in (facts["response_times"] or {}).items():
         if "friedman" in cells:
             yield Said(OTHER, names[key], "Friedman, response times", ALL, _friedman(cells["friedman"], None))

@@ -18,6 +18,7 @@ from analysis.describe import Description
 from analysis.facts import Facts, with_notes
 from analysis.friedman import Floats, Friedman
 from analysis.holm import holm
+from analysis.mixed_design import NO_GROUPS, mixed_design
 from analysis.model import Item, StudyData
 from analysis.order import Order, order_effects
 from analysis.rm_anova import paired_t, rm_anova
@@ -33,16 +34,17 @@ BETWEEN = ("kruskal_wallis", "mann_whitney")
 def item_facts(data: StudyData, item: Item, comparison: Comparison | None, seed: int) -> Facts:
     """One item. ``comparison`` is None for items rated once and in between-subject studies."""
     if not item.repeated:
-        nothing = dict.fromkeys((*WITHIN, *BETWEEN))
+        nothing = dict.fromkeys((*WITHIN, *BETWEEN, "mixed_design"))
         described: Facts = {ONCE: description_facts(describe_item(data, item))}
         return {"describe": described, **with_notes(nothing, "rated once: there are no conditions to compare")}
     described = {c.key: description_facts(describe_item(data, item, c)) for c in data.conditions}
     frame = data.by_condition(item)
     if comparison is None:
-        nothing = with_notes(dict.fromkeys(WITHIN), "every participant met one condition only")
+        nothing = with_notes(dict.fromkeys((*WITHIN, "mixed_design")), "every participant met one condition only")
         return {"describe": described, **nothing, **_between(frame)}
     nothing = with_notes(dict.fromkeys(BETWEEN), "the same participants met several conditions")
-    return {"describe": described, **_within(data, item, frame, comparison, seed), **nothing}
+    mixed = with_notes({"mixed_design": mixed_design(data, item)}, NO_GROUPS)
+    return {"describe": described, **_within(data, item, frame, comparison, seed), **mixed, **nothing}
 
 
 def description_facts(cell: Description) -> Facts:

@@ -15,6 +15,7 @@ from analysis.compare import Comparison, compare_items
 from analysis.durations import response_times
 from analysis.facts import Facts, with_notes
 from analysis.manifests import models
+from analysis.mixed_design import groups_of
 from analysis.model import Item, StudyData, pivoted
 from analysis.pairs import pairs
 from analysis.reliability import reliability
@@ -40,7 +41,7 @@ def results(data: StudyData, comparisons: tuple[Comparison, ...], seed: int) -> 
         "provenance": provenance(data, seed),
         "flow": flow(data),
         "exclusions": exclusions(data, comparisons),
-        "design": "between" if data.between else "within",
+        "design": "between" if data.between else "mixed" if groups_of(data) else "within",
         "conditions": {condition.key: condition.label for condition in data.conditions},
         "items": {item.key: item_facts(data, item, by_item.get(item.key), seed) for item in data.items},
         "scales": scales(data),

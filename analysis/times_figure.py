@@ -1,4 +1,8 @@
-"""Response times: median, quartiles and range of the seconds an answer took, every item and system."""
+"""Response times: median, quartiles and range of the seconds an answer took, every item and system.
+
+Two figures: how long participants took to answer the items, and how long the systems took to answer the participants
+(SkinGPT-4's Figure 4b).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -43,16 +48,33 @@ class Times:
         return f"{half_up(self.median, 1)} s ({half_up(self.q1, 1)} to {half_up(self.q3, 1)}), n = {self.n}"
 
 
-Group = tuple[Item, list[Times]]
+@dataclass(frozen=True)
+class Group:
+    """Bars under one heading; ``name`` is short, for the words beside the picture."""
+
+    name: str
+    heading: str
+    bars: tuple[Times, ...]
 
 
 def pictures(data: StudyData) -> Iterator[Picture]:
-    """None where no answer was timed."""
-    groups: list[Group] = [(item, list(_bars(data, item))) for item in data.items]
-    groups = [group for group in groups if group[1]]
-    for number, page in enumerate(_pages(groups), start=1):
+    """Participants' times by item and system; none where no answer was timed."""
+    groups = [Group(item.name, item.wording, tuple(_bars(data, item))) for item in data.items]
+    for number, page in enumerate(_pages([group for group in groups if group.bars]), start=1):
         name = "response_times" if number == 1 else f"response_times_{number}"
         yield Picture(name, _caption(), _alt(page), partial(_draw, page, data.simulated))
+
+
+def answer_pictures(data: StudyData) -> Iterator[Picture]:
+    """The systems' times, from a participant's question to the end of the answer; none where they are not known."""
+    if data.replies is None:
+        return
+    seconds = pd.to_numeric(data.replies["response_s"], errors="coerce")
+    by_system = {c.label: seconds[data.replies["condition"] == c.key].dropna() for c in data.conditions}
+    bars = tuple(times(label, found.to_numpy(float)) for label, found in by_system.items() if len(found))
+    if bars:
+        page = [Group("Answers of the systems", "From a question to the system's answer", bars)]
+        yield Picture("answer_times", _caption(), _alt(page), partial(_draw, page, data.simulated))
 
 
 def times(label: str, seconds: Floats) -> Times:
@@ -72,7 +94,7 @@ def _bars(data: StudyData, item: Item) -> Iterator[Times]:
 def _pages(groups: Sequence[Group]) -> Iterator[list[Group]]:
     page: list[Group] = []
     for group in groups:
-        if page and sum(len(bars) for _, bars in [*page, group]) > MOST_ROWS:
+        if page and sum(len(other.bars) for other in [*page, group]) > MOST_ROWS:
             yield page
             page = []
         page.append(group)
@@ -88,26 +110,26 @@ def _caption() -> str:
 
 
 def _alt(page: Sequence[Group]) -> str:
-    said = [f"{item.name}{f', {bar.label}' if bar.label else ''}: {bar.words}." for item, bars in page for bar in bars]
+    said = [f"{of.name}{f', {bar.label}' if bar.label else ''}: {bar.words}." for of in page for bar in of.bars]
     return "Box plots of response times, median and quartiles. " + " ".join(said)
 
 
 def _draw(page: Sequence[Group], simulated: bool) -> Figure:
-    height = TOP + BOTTOM + sum(LINE + 0.04 + len(bars) * ROW + GROUP for _, bars in page)
+    height = TOP + BOTTOM + sum(LINE + 0.04 + len(group.bars) * ROW + GROUP for group in page)
     figure, axes = sheet(WIDTH_IN, height)
-    every = [bar for _, bars in page for bar in bars]
+    every = [bar for group in page for bar in group.bars]
     low, high = (max(LEAST_S, value) for value in (min(b.low for b in every), max(b.high for b in every)))
     ends = np.log10(low) - 0.05, np.log10(high) + 0.05
     unit = (WIDTH_IN - LEFT - RIGHT) / (ends[1] - ends[0])
     _axis(axes, height - BOTTOM, (low, high), ends[0], unit)
     y = TOP
-    for item, bars in page:
+    for group in page:
         y += LINE
-        name = textwrap.shorten(item.wording, 105, placeholder=" …")
+        name = textwrap.shorten(group.heading, 105, placeholder=" …")
         ground = {"facecolor": PALETTE.background, "edgecolor": "none", "pad": 0.5}
         axes.text(0.1, y, name, fontsize=NORMAL, color=PALETTE.ink, va="bottom", bbox=ground)
         y += 0.04
-        for bar in bars:
+        for bar in group.bars:
             _box(axes, bar, y + ROW / 2, ends[0], unit)
             y += ROW
         y += GROUP

@@ -124,6 +124,12 @@ def test_figure_4_from_a_database(tmp_path: Path) -> None:
             assert agreed.loc[(item, condition), "agree"] == (rows["value"] >= 4).sum()
     times = summary.facts["answer_times"]["text"]
     assert (times["n"], times["median"], times["low"], times["high"]) == (8, 8.0, 1.0, 15.0)
+    test = summary.facts["answer_times"]["friedman"]  # over the two systems that answered: a sign test
+    assert (test["n"], test["p_exact"]) == (8, 2 / 2**8)
+    (drawn,) = summary.pictures["answer_times"]
+    assert "Answers of the systems, SkinGPT (text): 8.0 s (4.5 to 11.5), n = 8." in drawn.alt
+    assert drawn.svg.startswith(b"<?xml")
+    assert any(one.test == "Friedman, answer times" and "p_exact = .008" in one.text for one in summary.said)
     again = summary.facts["consistency"]
     # photo0 was shown to participants 0, 2, 4, 6: 0 and 4 were told acne, the others eczema; photo1 always eczema
     assert {k: again["text"][k] for k in ("cases", "runs", "majority", "right")} == {
