@@ -233,7 +233,10 @@ def evaluate(context: typer.Context) -> None:
 
 @app.command(context_settings=_HANDED_ON)
 def cases(context: typer.Context) -> None:
-    """Build the library of cases from drawn skin."""
+    """`cases build DIR|CSV --out DIR`: your own library. Without `build`: the embedded one, from drawn skin."""
+    if context.args[:1] == ["build"]:
+        _hand_on("pipeline.casebuild", "cases", context.args)
+        return
     _hand_on("pipeline.training.cli", "train", ["cases", *context.args])
 
 

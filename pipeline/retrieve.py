@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPModel, CLIPTokenizer
+
+from pipeline.caseindex import EXACT_UP_TO, CaseIndex
 
 Vectors = NDArray[np.float32]
 
@@ -99,19 +102,34 @@ class CaseLibrary:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.rows: list[dict[str, str]] = json.loads((folder / "cases.json").read_text())
+        self.rows: list[dict[str, Any]] = json.loads((folder / "cases.json").read_text())
         vectors = load_file(folder / "cases.safetensors")
         self.image_vectors: Vectors = vectors["image"].float().numpy()
         self.text_vectors: Vectors = vectors["text"].float().numpy()
         self._labels = np.array([row["label"] for row in self.rows])
+        self._skin_types = np.array([row.get("skin_type") or 0 for row in self.rows])
+        self._index: CaseIndex | None = None
+        if len(self.rows) > EXACT_UP_TO:
+            self._index = CaseIndex(np.concatenate([self.image_vectors, self.text_vectors], axis=1))
 
-    def search(self, image: Vectors, caption: Vectors, label: str | None = None, k: int = 4) -> list[Hit]:
-        """The ``k`` most similar cases, of ``label`` only when it is given.
+    def search(
+        self, image: Vectors, caption: Vectors, label: str | None = None, k: int = 4, skin_type: int | None = None
+    ) -> list[Hit]:
+        """The ``k`` most similar cases, of ``label`` and of ``skin_type`` (1 to 6) only when they are given.
 
-        image, caption: unit vectors (dim,). Similarity is the mean of the two cosines, -1 to 1.
+        image, caption: unit vectors (dim,). Similarity is the mean of the two cosines, -1 to 1. All cases are
+        compared up to EXACT_UP_TO; among more, an index finds them.
         """
-        score = (self.image_vectors @ image + self.text_vectors @ caption) / 2
-        among = np.arange(len(score)) if label is None else np.flatnonzero(self._labels == label)
+        wanted = np.ones(len(self.rows), dtype=np.bool_) if label is None else self._labels == label
+        among = np.flatnonzero(wanted if skin_type is None else wanted & (self._skin_types == skin_type))
+        if self._index is not None and len(among) > EXACT_UP_TO:
+            few = among if len(among) < len(self.rows) else None
+            among = np.array(self._index.search(np.concatenate([image, caption]), 4 * k, few), dtype=np.intp)
+        if self._index is None:
+            score = (self.image_vectors @ image + self.text_vectors @ caption) / 2
+        else:
+            score = np.zeros(len(self.rows), dtype=np.float32)
+            score[among] = (self.image_vectors[among] @ image + self.text_vectors[among] @ caption) / 2
         best = among[np.argsort(-score[among], kind="stable")[:k]]
         return [self._hit(int(i), float(score[i])) for i in best]
 
