@@ -46,10 +46,13 @@ def cover(services: Services, visit: Visit, picture: str, name: str, place: str,
     """In the place of ``picture``: what it is called (``name``, which a small one may lack), and the button that shows
     it. ``place`` tells two covers of the same picture on one page apart; ``label`` stands on the button, "Show picture"
     without it."""
-    words = say("shield.covered", name=name) if name else say("shield.is_covered")
-    with st.container(border=True, gap="xsmall"):
-        st.markdown(f":material/visibility_off: {words}")
-        asked = st.button(label or say("shield.show"), key=f"uncover_{place}_{picture[:16]}", width="stretch")
+    button, key, covers = label or say("shield.show"), f"uncover_{place}_{picture[:16]}", ":material/visibility_off:"
+    if name:
+        with st.container(border=True, gap="xsmall"):
+            st.markdown(f"{covers} {say('shield.covered', name=name)}")
+            asked = st.button(button, key=key, width="stretch")
+    else:
+        asked = st.button(button, icon=covers, key=key, width="stretch")
     if not asked:
         return
     try:
