@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import combinations
+from typing import cast
 
 import pandas as pd
 
@@ -60,7 +61,8 @@ def mixed_design(data: StudyData, item: Item) -> Facts | None:
 
 
 def _main_effects(frame: pd.DataFrame, groups: pd.Series) -> dict[str, Effect]:
-    rows = frame.rename_axis(index="participant", columns="condition").stack().dropna().rename("value").reset_index()
+    cells = cast("pd.Series[float]", frame.rename_axis(index="participant", columns="condition").stack().dropna())
+    rows = cells.rename("value").reset_index()
     if rows["condition"].nunique() < 2 or rows["participant"].map(groups).nunique() < 2:
         return dict.fromkeys(("condition", "group"), Effect(note="fewer than two conditions or groups with answers"))
     terms = {"condition": dummies(list(rows["condition"])), "group": dummies(list(rows["participant"].map(groups)))}

@@ -115,7 +115,8 @@ def _embed(
     vectors = {"image": clip.images(pictures), "text": clip.texts(texts)} if rows else {}
     said = json.dumps({"rows": [asdict(row) for row in rows], "bad": bad})
     draft = part.with_suffix(".draft.npz")
-    np.savez(draft, said=np.array(said), **vectors)
+    arrays: dict[str, Any] = {"said": np.array(said), **vectors}
+    np.savez(draft, **arrays)
     draft.replace(part)  # a part is whole or not there
 
 

@@ -68,7 +68,7 @@ class ChatModel:
         """Encode an RGB picture of any size."""
         small = image.copy()
         small.thumbnail((self.longest_side, self.longest_side), Image.Resampling.LANCZOS)
-        if not self.encodes_once:
+        if self._encoder is None or not self.encodes_once:
             return Picture(small, None)
         inputs = self._inputs(small, "?", ())
         wanted = inspect.signature(self._encoder).parameters
