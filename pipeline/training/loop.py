@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,9 +132,16 @@ def train(
     if ema:
         ema.copy_to(model)
     model.eval()
-    (PACK / "logs").mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(folder / "log.jsonl", PACK / "logs" / f"{part}.jsonl")
+    keep_log(folder / "log.jsonl", PACK / "logs" / f"{part}.jsonl")
     return losses
+
+
+def keep_log(log: Path, to: Path, every: int = 100) -> None:
+    """The lines of each ``every`` steps and the last one: a pack is to stay small."""
+    lines = log.read_text().splitlines()
+    kept = [line for line in lines[:-1] if json.loads(line)["step"] % every == 0] + lines[-1:]
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text("".join(f"{line}\n" for line in kept))
 
 
 def _descend(loss: Tensor, optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter], clip: float) -> None:
