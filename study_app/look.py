@@ -10,8 +10,12 @@ CSS = """<style>
 {color:#fff;font-weight:600}
 /* The tools above a chart offer its numbers as a file, past the audit. */
 .stApp .stFullScreenFrame:has([data-testid="stVegaLiteChart"]) [data-testid="stElementToolbar"]{display:none}
-/* Tables of numbers with more columns beside each other on a phone. */
-@media (max-width:640px){.stApp [data-testid="stTable"] :is(th,td){padding:.25rem .3rem!important}}
+/* Tables fit a phone: what scrolls sideways can neither be reached by keyboard nor be seen as more. */
+@media (max-width:640px){.stApp [data-testid="stTable"] :is(th,td){
+  padding:.25rem .15rem!important; min-width:2rem}
+ .stApp [data-testid="stTable"] :is(th,td),.stApp [data-testid="stTable"] :is(th,td) *{
+  font-size:.75rem; white-space:normal!important; overflow-wrap:anywhere}
+ .stApp [data-testid="stTable"] th,.stApp [data-testid="stTable"] th *{overflow-wrap:normal}}
 /* A field that has the focus: Streamlit only darkens its border a little. */
 .stApp :is(textarea,input[type="text"],input[type="number"],input[type="password"]):focus-visible
 {outline:2px solid currentColor;outline-offset:-2px;border-radius:.375rem}

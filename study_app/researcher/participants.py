@@ -65,7 +65,8 @@ def _list(people: list[Person]) -> pd.DataFrame:
         }
         for person in people
     ]
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table if any(person.reason for person in people) else table.drop(columns="Reason")  # narrower on a phone
 
 
 def _one(opened: Services, participant: str) -> None:

@@ -163,6 +163,7 @@ class Parrot:
     """Stands in for SkinGPT: always the same words."""
 
     labels = tuple(KNOWN)
+    reader = None
 
     def __init__(self, first: str, later: str) -> None:
         self.first, self.later = first, later

@@ -109,7 +109,7 @@ def test_a_mistake_in_the_skingen_study_is_told(tmp_path: Path, old: str, new: s
 
 # fmt: off
 MOLES_MISTAKES = [
-    ("kind: slider", "kind: likert9", "item 'sure' has kind 'likert9'; allowed: likert, single, multiple, yes_no, number, short_text, long_text, slider, ranking [items[2].kind]"),
+    ("kind: slider", "kind: likert9", "item 'sure' has kind 'likert9'; allowed: likert, single, multiple, yes_no, number, short_text, long_text, slider, ranking, pairwise [items[2].kind]"),
     ("minimum: 10", "minimum: 180", "question 'age' has maximum 99; it must be greater than its minimum, 180 [demographics[0].maximum]"),
     ("minimum: 10", "minimum: adult", "question 'age' has minimum 'adult', which is not a number [demographics[0].minimum]"),
     ("step: 10", "step: 30", "item 'sure' has step 30, which does not lead from 0 to 100 [items[2].step]"),
