@@ -120,7 +120,7 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
         outline.click()
         walk.idle(page)
         camera.take("conversation")
-        page.get_by_text("All pictures").click()
+        page.get_by_text("All pictures", exact=True).first.click()
         camera.take(f"answered_{period}_all")
     walk.ask(page, "How do you know, and could it be vitiligo?")
     camera.take(f"follow_up_{period}")
