@@ -241,7 +241,9 @@ def refused(pipe: Any, tensors: dict[str, Tensor], folder: Path, match: str, **m
     with pytest.raises(WeightsError, match=match):
         put_on(pipe, {n: read_lora(folder / f"{n}.safetensors") for n in ("good", "bad")})
     assert not hasattr(pipe.unet, "peft_config"), "half loaded"
-    assert before.keys() == weights_of(pipe).keys()
+    after = weights_of(pipe)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(weight, after[name]) for name, weight in before.items())
 
 
 def test_a_wrong_hash(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from argon2 import PasswordHasher
 from streamlit.testing.v1 import AppTest
 
@@ -43,6 +46,21 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr(stored_accounts, "HASHER", cheap)
     monkeypatch.setattr(sessions, "HASHER", cheap)
+
+
+@contextmanager
+def live_app(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The app over ``db`` in a live run, without models; closed afterwards."""
+    cheap_hashes(monkeypatch)
+    monkeypatch.setenv("SKINGEN_DB", str(db))
+    monkeypatch.setenv("SKINGEN_RUN_KIND", "live")
+    monkeypatch.setenv("SKINGEN_PIPELINE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", "none")
+    st.cache_resource.clear()
+    yield
+    services().runner.stop()
+    services().store.close()
+    st.cache_resource.clear()
 
 
 def account(name: str, role: Role) -> str:

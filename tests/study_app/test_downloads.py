@@ -14,7 +14,7 @@ import study_app
 from study_app.look import CSS
 from study_app.services import services
 from tests.study_app.people import arrive, walk_to
-from tests.study_app.researcher_app import account, cheap_hashes, open_page
+from tests.study_app.researcher_app import account, live_app, open_page
 
 GRIDS = {"dataframe", "data_editor"}
 """Streamlit draws a download above these, and no setting takes it away."""
@@ -23,18 +23,10 @@ GRIDS = {"dataframe", "data_editor"}
 @pytest.fixture(autouse=True)
 def app(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An app without models; one participant completed."""
-    cheap_hashes(monkeypatch)
-    monkeypatch.setenv("SKINGEN_DB", str(db))
-    monkeypatch.setenv("SKINGEN_RUN_KIND", "live")
-    monkeypatch.setenv("SKINGEN_PIPELINE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", "none")
-    st.cache_resource.clear()
-    opened = services()
-    walk_to(opened.store, opened.media, arrive(opened.store, opened.study), "finished")
-    yield
-    opened.runner.stop()
-    opened.store.close()
-    st.cache_resource.clear()
+    with live_app(db, monkeypatch):
+        opened = services()
+        walk_to(opened.store, opened.media, arrive(opened.store, opened.study), "finished")
+        yield
 
 
 def exported() -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pipeline.types import (
@@ -22,25 +21,17 @@ from pipeline.types import (
 from study_app.services import services
 from study_app.study.roster import in_words, look_at, read_answers, read_people
 from tests.study_app.people import MANIFEST, arrive, png, walk_to
-from tests.study_app.researcher_app import account, cheap_hashes, open_page, words
+from tests.study_app.researcher_app import account, live_app, open_page, words
 
 
 @pytest.fixture(autouse=True)
 def app(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An app without models; P0001 completed, P0002 is in the second period."""
-    cheap_hashes(monkeypatch)
-    monkeypatch.setenv("SKINGEN_DB", str(db))
-    monkeypatch.setenv("SKINGEN_RUN_KIND", "live")
-    monkeypatch.setenv("SKINGEN_PIPELINE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", "none")
-    st.cache_resource.clear()
-    opened = services()
-    walk_to(opened.store, opened.media, arrive(opened.store, opened.study), "finished")
-    walk_to(opened.store, opened.media, arrive(opened.store, opened.study), "photo:2", colour=1)
-    yield
-    opened.runner.stop()
-    opened.store.close()
-    st.cache_resource.clear()
+    with live_app(db, monkeypatch):
+        opened = services()
+        walk_to(opened.store, opened.media, arrive(opened.store, opened.study), "finished")
+        walk_to(opened.store, opened.media, arrive(opened.store, opened.study), "photo:2", colour=1)
+        yield
 
 
 def open_participant(participant: str, who: str = "anna") -> AppTest:

@@ -6,28 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 
 from study_app.services import services
 from study_app.study.definition import load_study
 from study_app.study.versions import completed_versions
 from tests.study_app.conftest import SKINGEN
 from tests.study_app.people import arrive, walk_to
-from tests.study_app.researcher_app import account, cheap_hashes, open_page, words
+from tests.study_app.researcher_app import account, live_app, open_page, words
 
 
 @pytest.fixture(autouse=True)
 def app(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    cheap_hashes(monkeypatch)
-    monkeypatch.setenv("SKINGEN_DB", str(db))
-    monkeypatch.setenv("SKINGEN_RUN_KIND", "live")
-    monkeypatch.setenv("SKINGEN_PIPELINE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", "none")
-    st.cache_resource.clear()
-    yield
-    services().runner.stop()
-    services().store.close()
-    st.cache_resource.clear()
+    with live_app(db, monkeypatch):
+        yield
 
 
 def test_versions_are_shown_together_or_one_by_one(tmp_path: Path) -> None:
