@@ -13,8 +13,8 @@ from itertools import pairwise, product
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
+from analysis.distributions import chi2_tail, midranks, normal_tail, tie_term
 from analysis.friedman import DECIMALS, Floats, Ints
 
 EXACT_N = 100
@@ -82,11 +82,17 @@ def mann_whitney(first: npt.ArrayLike, second: npt.ArrayLike) -> MannWhitney:
     both = np.concatenate([a, b])
     if float(np.ptp(both)) == 0:
         return replace(empty, rank_biserial=0.0, note="all answers are equal")
-    doubled = np.rint(2 * stats.rankdata(both)).astype(np.int64)
+    doubled = np.rint(2 * midranks(both)).astype(np.int64)
     u = (int(doubled[: a.size].sum()) - a.size * (a.size + 1)) / 2
-    normal = stats.mannwhitneyu(a, b, use_continuity=False, method="asymptotic")
     exact = exact_mann_whitney(doubled, a.size) if both.size <= EXACT_N else None
-    return MannWhitney(a.size, b.size, u, exact, float(normal.pvalue), 2 * u / (a.size * b.size) - 1)
+    return MannWhitney(a.size, b.size, u, exact, _normal_mann_whitney(u, a, b), 2 * u / (a.size * b.size) - 1)
+
+
+def _normal_mann_whitney(u: float, a: Floats, b: Floats) -> float:
+    n1, n2 = a.size, b.size
+    n = n1 + n2
+    deviation = math.sqrt(n1 * n2 / 12 * ((n + 1) - tie_term(np.concatenate([a, b])) / (n * (n - 1))))
+    return min(1.0, 2 * normal_tail((max(u, n1 * n2 - u) - n1 * n2 / 2) / deviation))
 
 
 def exact_mann_whitney(doubled: Ints, n1: int) -> float:
@@ -127,10 +133,18 @@ def kruskal_wallis(groups: list[Floats], exact: bool = True) -> Kruskal:
     both = np.concatenate(given)
     if float(np.ptp(both)) == 0:
         return Kruskal(n, len(given), note="all answers are equal")
-    found = stats.kruskal(*given)
+    chi2 = _kruskal_statistic(both, [group.size for group in given])
     p = exact_kruskal(both, [group.size for group in given]) if exact else None
     why = "" if p is not None or not exact else f"too many ways to count for n = {n}: the asymptotic p is used"
-    return Kruskal(n, len(given), float(found.statistic), len(given) - 1, float(found.pvalue), p, "", why)
+    return Kruskal(n, len(given), chi2, len(given) - 1, chi2_tail(chi2, len(given) - 1), p, "", why)
+
+
+def _kruskal_statistic(values: Floats, sizes: list[int]) -> float:
+    n, ranks = values.size, midranks(values)
+    parts = np.split(ranks, np.cumsum(sizes)[:-1])
+    squares = sum(float(part.sum()) ** 2 / part.size for part in parts)
+    h = 12.0 / (n * (n + 1)) * squares - 3 * (n + 1)
+    return h / (1 - tie_term(values) / (n**3 - n))
 
 
 def exact_kruskal(values: Floats, sizes: list[int]) -> float | None:
@@ -141,7 +155,7 @@ def exact_kruskal(values: Floats, sizes: list[int]) -> float | None:
     Args:
         values: (n,) answers, group after group; sizes: people in each group.
     """
-    doubled = np.rint(2 * stats.rankdata(values)).astype(np.int64)
+    doubled = np.rint(2 * midranks(values)).astype(np.int64)
     centred = doubled - (values.size + 1)
     ranks, numbers = np.unique(centred, return_counts=True)
     reach = int(np.abs(centred).sum())

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+from scipy import optimize
 
 from analysis.clmm_likelihood import Answers, Parameters, answers_of, log_likelihood
+from analysis.distributions import chi2_tail
 from analysis.friedman import Floats
 
 INFINITE = 12.0
@@ -81,7 +82,7 @@ def clmm(values: npt.ArrayLike) -> Clmm:
         n,
         lr,
         df,
-        float(stats.chi2.sf(lr, df)),
+        chi2_tail(lr, df),
         tuple(map(float, at.thresholds)),
         tuple(map(float, at.beta[1:])),
         _standard_errors(_objective(answers, True), found, df),

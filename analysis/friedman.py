@@ -12,9 +12,9 @@ from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
-Floats = npt.NDArray[np.float64]
+from analysis.distributions import Floats, chi2_tail, f_tail, midranks
+
 Ints = npt.NDArray[np.int64]
 
 EXACT_N = 200
@@ -94,7 +94,7 @@ def friedman(values: npt.ArrayLike) -> Friedman:
     return replace(
         empty,
         chi2=chi2,
-        p_asymptotic=float(stats.chi2.sf(chi2, k - 1)),
+        p_asymptotic=chi2_tail(chi2, k - 1),
         p_exact=exact,
         kendall_w=chi2 / (n * (k - 1)),
         mean_ranks=means,
@@ -105,8 +105,7 @@ def friedman(values: npt.ArrayLike) -> Friedman:
 
 def doubled_ranks(matrix: Floats) -> Ints:
     """(n, k) midranks within each row, doubled and centred: integers, each row sums to 0."""
-    ranks = stats.rankdata(matrix, axis=1)
-    return np.rint(2 * ranks).astype(np.int64) - (matrix.shape[1] + 1)
+    return np.rint(2 * midranks(matrix)).astype(np.int64) - (matrix.shape[1] + 1)
 
 
 def _iman_davenport(chi2: float, n: int, k: int, alike: bool) -> ImanDavenport | None:
@@ -115,7 +114,7 @@ def _iman_davenport(chi2: float, n: int, k: int, alike: bool) -> ImanDavenport |
         return None
     df1, df2 = k - 1, (k - 1) * (n - 1)
     f = (n - 1) * chi2 / (n * (k - 1) - chi2)
-    return ImanDavenport(f, df1, df2, float(stats.f.sf(f, df1, df2)))
+    return ImanDavenport(f, df1, df2, f_tail(f, df1, df2))
 
 
 def _exact_where_feasible(doubled: Ints) -> tuple[float | None, str]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import optimize, stats
+from scipy import optimize
 
+from analysis.distributions import f_tail
 from analysis.friedman import Floats, Ints
 
 LARGEST_RATIO = 1e8
@@ -173,7 +174,7 @@ def _f_test(model: Mixed, columns: Ints) -> Effect:
     f = float(((directions @ model.beta) ** 2 / values).mean())
     df1 = int(columns.size)
     df2 = _combined([_degrees(model, direction, covariance) for direction in directions])
-    return Effect(f, df1, df2, float(stats.f.sf(f, df1, df2)))
+    return Effect(f, df1, df2, f_tail(f, df1, df2))
 
 
 def _degrees(model: Mixed, direction: Floats, covariance: Floats) -> float:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.between import Kruskal, kruskal_wallis
+from analysis.distributions import f_tail
 from analysis.friedman import Floats, Friedman, friedman
 from analysis.mixed import Effect, dummies, effects
 
@@ -103,7 +103,7 @@ def _fixed(rows: pd.DataFrame, terms: dict[str, Floats]) -> tuple[Effect, Effect
     found = []
     for index, df1 in enumerate((periods, conditions)):
         f = ((left[index] - left[index + 1]) / df1) / (left[2] / df2)
-        found.append(Effect(f, df1, float(df2), float(stats.f.sf(f, df1, df2))))
+        found.append(Effect(f, df1, float(df2), f_tail(f, df1, df2)))
     return found[0], found[1]
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+from scipy import optimize
 
+from analysis.distributions import f_quantile
 from analysis.friedman import Floats
 
 LEAST_UNIQUENESS = 0.005
@@ -58,7 +59,7 @@ def reliability(values: npt.ArrayLike, level: float = 0.95) -> Reliability:
 
 def _feldt(alpha: float, n: int, k: int, level: float) -> tuple[float, float]:
     df1, df2, tail = n - 1, (n - 1) * (k - 1), (1 - level) / 2
-    low, high = (1 - (1 - alpha) * float(stats.f.ppf(share, df1, df2)) for share in (1 - tail, tail))
+    low, high = (1 - (1 - alpha) * f_quantile(share, df1, df2) for share in (1 - tail, tail))
     return low, high
 
 

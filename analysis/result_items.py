@@ -8,13 +8,13 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis.between import kruskal_wallis, mann_whitney
 from analysis.bootstrap import kendall_w_interval, rank_biserial_interval, stream
 from analysis.clmm import clmm
 from analysis.compare import Comparison, Pair
 from analysis.describe import Description
+from analysis.distributions import t_quantile
 from analysis.facts import Facts, with_notes
 from analysis.friedman import Floats, Friedman
 from analysis.holm import holm
@@ -64,7 +64,7 @@ def mean_interval(cell: Description, level: float = 0.95) -> tuple[float, float]
     """Student's t interval of the mean (R: t.test(x)$conf.int); None where answers do not vary."""
     if cell.mean is None or not cell.sd:
         return None
-    half = float(stats.t.ppf((1 + level) / 2, cell.n - 1)) * cell.sd / math.sqrt(cell.n)
+    half = t_quantile((1 + level) / 2, cell.n - 1) * cell.sd / math.sqrt(cell.n)
     return cell.mean - half, cell.mean + half
 
 

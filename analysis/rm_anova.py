@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
+from analysis.distributions import f_tail, t_quantile, t_tail
 from analysis.friedman import DECIMALS
 
 NOTHING_LEFT = 1e-12
@@ -81,9 +81,9 @@ def rm_anova(values: npt.ArrayLike) -> RmAnova:
         f,
         df1,
         df2,
-        float(stats.f.sf(f, df1, df2)),
+        f_tail(f, df1, df2),
         epsilon,
-        float(stats.f.sf(f, epsilon * df1, epsilon * df2)),
+        f_tail(f, epsilon * df1, epsilon * df2),
         effect / total,
     )
 
@@ -96,7 +96,7 @@ def _greenhouse_geisser(matrix: npt.NDArray[np.float64]) -> float:
 
 
 def paired_t(differences: npt.ArrayLike, level: float = 0.95) -> PairedT:
-    """Paired t-test with its interval and Cohen's d_z (R: t.test(paired = TRUE); scipy: ttest_1samp).
+    """Paired t-test with its interval and Cohen's d_z (R: t.test(paired = TRUE)).
 
     Args:
         differences: (n,) first minus second rating of each participant.
@@ -110,9 +110,8 @@ def paired_t(differences: npt.ArrayLike, level: float = 0.95) -> PairedT:
         return PairedT(n, mean, note="fewer than two participants answered in both conditions")
     if float(np.ptp(np.round(d, DECIMALS))) == 0:
         return PairedT(n, mean, note="all differences are equal")
-    test = stats.ttest_1samp(d, 0.0)
-    low, high = test.confidence_interval(level)
-    deviation = float(d.std(ddof=1))
-    return PairedT(
-        n, mean, float(test.statistic), n - 1, float(test.pvalue), (float(low), float(high)), mean / deviation
-    )
+    middle = float(d.mean())
+    error = math.sqrt(float(((d - middle) ** 2).mean()) * (n / (n - 1)) / n)
+    t, tail = middle / error, (1 - level) / 2
+    low, high = (t_quantile(share, n - 1) * error + middle for share in (tail, 1 - tail))
+    return PairedT(n, mean, t, n - 1, 2 * t_tail(abs(t), n - 1), (low, high), mean / float(d.std(ddof=1)))

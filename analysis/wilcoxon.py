@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
+from analysis.distributions import midranks, normal_tail
 from analysis.friedman import DECIMALS, Floats, Ints
 
 EXACT_N = 500
@@ -75,7 +75,7 @@ def signed_rank(differences: npt.ArrayLike) -> Signed:
     if used.size == 0:
         note = "all differences are zero" if d.size else "nobody answered in both conditions"
         return Signed(d.size, zeros, 0, 0, 0.0, 0.0, probability=0.5 if d.size else None, note=note)
-    doubled = np.rint(2 * stats.rankdata(np.abs(used))).astype(np.int64)
+    doubled = np.rint(2 * midranks(np.abs(used))).astype(np.int64)
     pratt = doubled + 2 * zeros  # zeros are the smallest, so that each rank grows by their number
     plus, total = int(doubled[used > 0].sum()), int(doubled.sum())
     exact = d.size <= EXACT_N
@@ -120,7 +120,7 @@ def exact_signed_rank(doubled: Ints, plus: int) -> float:
 
 def _normal_signed_rank(doubled: Ints, plus: int) -> float:
     z = (2 * plus - int(doubled.sum())) / math.sqrt(float((doubled.astype(float) ** 2).sum()))
-    return float(2 * stats.norm.sf(abs(z)))
+    return 2 * normal_tail(abs(z))
 
 
 def hodges_lehmann(differences: Floats) -> float:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from analysis.errors import InputError, NoData
-from analysis.paper.checks import Verdict
-from analysis.paper.reproduce import Reproduction
-from analysis.paper.reproduce import reproduce as run
+
+if TYPE_CHECKING:  # half a second that the other commands need not wait
+    from analysis.paper.reproduce import Reproduction
 
 
 def reproduce(
@@ -34,6 +34,8 @@ def reproduce(
     Exit codes: 0 every cell is equal; 1 a cell differs, or nobody completed the study; 2 the input or the folder
     cannot be used.
     """
+    from analysis.paper.reproduce import reproduce as run
+
     errors = Console(stderr=True)
     try:
         with errors.status("Auditing and reconstructing"):
@@ -50,6 +52,8 @@ def reproduce(
 
 
 def _tell(found: Reproduction, out: Path) -> None:
+    from analysis.paper.checks import Verdict
+
     typer.echo(found.comparison.title + ".")
     for cell in found.compared:
         same = "equal" if cell.equal else "NOT EQUAL"
