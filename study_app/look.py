@@ -21,4 +21,6 @@ CSS = """<style>
 {outline:2px solid currentColor;outline-offset:-2px;border-radius:.375rem}
 /* A small picture as wide as its place; "stretch" only shrinks large ones. */
 .stApp [data-testid="stImage"] img{width:100%}
+/* "Show 10" on one line in the place of a small picture. */
+.stApp [class*="st-key-uncover_offered"] button{padding-inline:.4rem}
 </style>"""

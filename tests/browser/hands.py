@@ -77,7 +77,8 @@ def _outlined(target: Locator) -> bool:
 
 
 class Walk:
-    """One participant in one study, from the link to the code. ``look`` is called on the first page of each kind."""
+    """One participant in one study, from the link to the code. ``look`` is called on the first page of each kind; with
+    ``every_page`` on every page, and again when all that opens on it is open."""
 
     def __init__(
         self,
@@ -86,8 +87,10 @@ class Walk:
         language: str,
         hands: Mouse | Keyboard,
         look: Callable[[Page, str], None],
+        every_page: bool = False,
     ) -> None:
         self.app, self.page, self.hands, self.look = app, page, hands, look
+        self.every_page = every_page
         self.study = app.study.in_language(language)
         self.texts = texts.of(language)
         self.shown: set[str] = set()
@@ -109,7 +112,7 @@ class Walk:
         return self.participant
 
     def _step(self, now: Visit) -> None:
-        kind = now.step.key.partition(":")[0]
+        kind = now.step.key if self.every_page else now.step.key.partition(":")[0]
         match now.step:
             case flow.Consent():
                 agree = self._button("consent.agree")
@@ -199,6 +202,18 @@ class Walk:
             self.shown.add(kind)
             self.look(self.page, kind)
             self._show_pictures(kind)
+            if self.every_page:
+                self._open_all(kind)
+
+    def _open_all(self, kind: str) -> None:
+        """Sheets, larger pictures, earlier talk: whatever the page keeps folded."""
+        folded = self.page.locator("[data-testid=stExpander] details:not([open]) > summary")
+        if not folded.count():
+            return
+        while folded.count():
+            self.hands.press(folded.first)
+            walk.idle(self.page)
+        self.look(self.page, f"{kind}_open")
 
     def _show_pictures(self, kind: str) -> None:
         """By the switch for all, which then holds for the rest of the study."""
