@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from analysis.describe import half_up
 from analysis.model import Condition, Item, StudyData
-from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, sheet, stamped
+from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, box, line, sheet, stamped
 
 MOST_ROWS = 8
 LEFT, TOP, BOTTOM = 1.2, 0.45, 0.2
@@ -112,9 +112,9 @@ def _panel(axes: Axes, panel: Panel, x: float, top: float, width: float, unit: f
     """``unit``: inches a participant."""
     reach = panel.item.scale_max - panel.item.scale_min
     step, floor = width / (2 * reach + 1), top + PLOT
-    axes.plot([x, x + width], [floor, floor], color=PALETTE.ink, linewidth=0.6)
+    line(axes, [x, x + width], [floor, floor], color=PALETTE.ink, linewidth=0.6)
     middle = x + width / 2
-    axes.plot([middle, middle], [top - 0.05, floor], color=PALETTE.grid, linewidth=0.8, zorder=0.2)
+    line(axes, [middle, middle], [top - 0.05, floor], color=PALETTE.grid, linewidth=0.8, zorder=0.2)
     label_every = max(1, round((2 * reach + 1) / 11))
     for points in range(-reach, reach + 1):
         at = x + (points + reach + 0.5) * step
@@ -124,8 +124,8 @@ def _panel(axes: Axes, panel: Panel, x: float, top: float, width: float, unit: f
         count = panel.counts.get(points, 0)
         if count:
             colour = FEWER if points < 0 else EQUAL if points == 0 else MORE
-            bar: dict[str, Any] = {"color": colour, "edgecolor": PALETTE.ink, "linewidth": 0.4}
-            axes.bar(at, -count * unit, step * 0.86, bottom=floor, **bar)
+            bar: dict[str, Any] = {"facecolor": colour, "edgecolor": PALETTE.ink, "linewidth": 0.4}
+            box(axes, (at - step * 0.43, floor), step * 0.86, -count * unit, **bar)
             if label_every == 1:
                 y = floor - count * unit - 0.01
                 ground = {"facecolor": PALETTE.background, "edgecolor": "none", "pad": 0.4}  # hides the line at zero

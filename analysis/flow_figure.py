@@ -14,12 +14,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from analysis.describe import NOTHING
 from analysis.export import Table
 from analysis.model import Arm, Flow, StudyData
-from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, sheet, stamped
+from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, box, line, sheet, stamped
 
 MOST_ARMS = 6
 """More sequences are drawn as one box; the table has each."""
@@ -169,26 +168,26 @@ def _box(
 ) -> None:
     tall = height or len(lines) * LINE + 2 * PAD
     frame: dict[str, Any] = {"facecolor": PALETTE.background, "edgecolor": PALETTE.ink, "linewidth": 0.7}
-    axes.add_patch(Rectangle((x, y), width, tall, **frame))
+    box(axes, (x, y), width, tall, **frame)
     font: dict[str, Any] = {
         "fontsize": NORMAL if bold else SMALL,
         "fontweight": "bold" if bold else "normal",
         "color": PALETTE.ink,
     }
-    for number, line in enumerate(lines):
+    for number, text in enumerate(lines):
         at = y + PAD + (number + 0.5) * LINE
         if bold:
-            axes.text(x + width / 2, at, line, ha="center", va="center", **font)
+            axes.text(x + width / 2, at, text, ha="center", va="center", **font)
         else:
-            axes.text(x + PAD, at, line, va="center", **font)
+            axes.text(x + PAD, at, text, va="center", **font)
 
 
 def _arrow(axes: Axes, x: float, top: float, bottom: float, start: float | None = None) -> None:
     """Down to (x, bottom); ``start``: from another x, over a bar halfway."""
-    line: dict[str, Any] = {"color": PALETTE.ink, "linewidth": 0.7}
+    thin: dict[str, Any] = {"color": PALETTE.ink, "linewidth": 0.7}
     if start is not None:
         half = (top + bottom) / 2
-        axes.plot([start, start, x, x], [top, half, half, half], **line)
+        line(axes, [start, start, x, x], [top, half, half, half], **thin)
         top = half
-    arrow = {"arrowstyle": "->", "shrinkA": 0, "shrinkB": 0, **line}
+    arrow = {"arrowstyle": "->", "shrinkA": 0, "shrinkB": 0, **thin}
     axes.annotate("", (x, bottom), (x, top), arrowprops=arrow)

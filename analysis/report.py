@@ -137,6 +137,13 @@ class Summary:
             self._drawn[theme, kind] = drawn
         return self._drawn[theme, kind]
 
+    def figure9_files(self, theme: Theme = "light") -> dict[str, bytes]:
+        """File name -> bytes of every kind of Figure 9, drawn once."""
+        if any((theme, kind) not in self._drawn for kind in KINDS):
+            drawn = figures.figure9(self.cells, theme=theme, simulated=self.simulated)
+            self._drawn.update({(theme, kind): figures.render(drawn, kind) for kind in KINDS})
+        return {f"figure9.{kind}": self._drawn[theme, kind] for kind in KINDS}
+
     @cached_property
     def _drawn(self) -> dict[tuple[Theme, Format], bytes]:
         """What was drawn already: the page and the files show the same."""
@@ -198,7 +205,7 @@ def files(summary: Summary, theme: Theme = "light") -> dict[str, bytes]:
         found[f"{table.name}.md"] = table.markdown().encode()
         found[f"{table.name}.tex"] = table.latex().encode()
     if summary.has_figure:
-        found |= {f"figure9.{kind}": summary.figure9(theme, kind) for kind in KINDS}
+        found |= summary.figure9_files(theme)
     for picture in (picture for kind in summary.pictures.values() for picture in kind):
         found |= picture.files()
     found["report.html"] = html(summary).encode()

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from analysis.describe import Description
 from analysis.figures import readable_on
 from analysis.model import Item, StudyData
-from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, sheet, stamped
+from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, box, line, sheet, stamped
 from analysis.tables import describe_item
 
 MOST_POINTS = 11
@@ -110,16 +110,16 @@ def _draw(page: Sequence[Group], simulated: bool) -> Figure:
     centre, scale = LEFT + (WIDTH_IN - LEFT - RIGHT) / 2, (WIDTH_IN - LEFT - RIGHT) / 2 / span
     y = TOP
     for group in page:
-        for line in _wording(group):
+        for wording in _wording(group):
             y += LINE
             ground = {"facecolor": PALETTE.background, "edgecolor": "none", "pad": 0.5}
-            axes.text(0.1, y, line, fontsize=NORMAL, color=PALETTE.ink, va="bottom", bbox=ground)
+            axes.text(0.1, y, wording, fontsize=NORMAL, color=PALETTE.ink, va="bottom", bbox=ground)
         y += 0.04
         for label, cell in group.bars:
             _bar(axes, y, label, cell, centre, scale)
             y += ROW
         y += GROUP
-    axes.plot([centre, centre], [TOP, y], color=PALETTE.ink, linewidth=0.7, zorder=0.5)
+    line(axes, [centre, centre], [TOP, y], color=PALETTE.ink, linewidth=0.7, zorder=0.5)
     _axis(axes, y, centre, scale, span)
     _legend(axes, page[0].item)
     return stamped(figure, simulated)
@@ -141,7 +141,7 @@ def _bar(axes: Axes, y: float, label: str, cell: Description, centre: float, sca
         width = count / cell.n * scale
         if count:
             edge: dict[str, Any] = {"edgecolor": PALETTE.ink, "linewidth": 0.4}
-            axes.barh(y + ROW / 2, width, ROW * 0.82, left=x, color=colour, **edge)
+            box(axes, (x, y + ROW * 0.09), width, ROW * 0.82, facecolor=colour, **edge)
         if width > 0.06 * len(str(count)):
             ink = readable_on(colour)
             axes.text(x + width / 2, y + ROW / 2, str(count), fontsize=SMALL, color=ink, ha="center", va="center")
@@ -154,7 +154,7 @@ def _axis(axes: Axes, y: float, centre: float, scale: float, span: float) -> Non
         if abs(share) / 100 > span + 0.001:
             continue
         x = centre + share / 100 * scale
-        axes.plot([x, x], [TOP, y], color=PALETTE.grid, linewidth=0.5, zorder=0.2)
+        line(axes, [x, x], [TOP, y], color=PALETTE.grid, linewidth=0.5, zorder=0.2)
         axes.text(x, y + 0.03, f"{abs(share)}%", fontsize=SMALL, color=PALETTE.ink, ha="center", va="top")
     axes.text(centre, y + 0.15, "share of the answers", fontsize=NORMAL, color=PALETTE.ink, ha="center", va="top")
 
@@ -163,7 +163,7 @@ def _legend(axes: Axes, item: Item) -> None:
     points = list(range(item.scale_min, item.scale_max + 1))
     step, x = 0.34, LEFT
     for point, colour in zip(points, colours(len(points)), strict=True):
-        axes.barh(0.24, step, 0.18, left=x, color=colour, edgecolor=PALETTE.ink, linewidth=0.4)
+        box(axes, (x, 0.15), step, 0.18, facecolor=colour, edgecolor=PALETTE.ink, linewidth=0.4)
         axes.text(x + step / 2, 0.24, str(point), fontsize=NORMAL, color=readable_on(colour), ha="center", va="center")
         x += step
     axes.text(LEFT - 0.1, 0.24, "lowest", fontsize=NORMAL, color=PALETTE.ink, ha="right", va="center")

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from analysis.describe import half_up
 from analysis.friedman import Floats
 from analysis.model import Item, StudyData
-from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, sheet, stamped
+from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, box, line, sheet, stamped
 
 MOST_ROWS = 36
 LEFT, RIGHT, TOP, BOTTOM = 1.5, 1.75, 0.15, 0.4
@@ -141,12 +141,13 @@ def _box(axes: Axes, bar: Times, y: float, start: float, unit: float) -> None:
         LEFT + (np.log10(max(LEAST_S, seconds)) - start) * unit
         for seconds in (bar.low, bar.q1, bar.median, bar.q3, bar.high)
     )
-    line: dict[str, Any] = {"color": PALETTE.ink, "linewidth": 0.8}
-    axes.plot([low, high], [y, y], **line)
+    thin: dict[str, Any] = {"color": PALETTE.ink, "linewidth": 0.8}
+    line(axes, [low, high], [y, y], **thin)
     for end in (low, high):
-        axes.plot([end, end], [y - 0.04, y + 0.04], **line)
-    axes.barh(y, q3 - q1, 0.13, left=q1, color=PALETTE.grid, edgecolor=PALETTE.ink, linewidth=0.6, zorder=3)
-    axes.plot([median, median], [y - 0.065, y + 0.065], color=PALETTE.ink, linewidth=2, zorder=4)
+        line(axes, [end, end], [y - 0.04, y + 0.04], **thin)
+    edge: dict[str, Any] = {"edgecolor": PALETTE.ink, "linewidth": 0.6}
+    box(axes, (q1, y - 0.065), q3 - q1, 0.13, facecolor=PALETTE.grid, zorder=3, **edge)
+    line(axes, [median, median], [y - 0.065, y + 0.065], color=PALETTE.ink, linewidth=2, zorder=4)
     axes.text(LEFT - 0.1, y, bar.label, fontsize=NORMAL, color=PALETTE.ink, ha="right", va="center")
     axes.text(WIDTH_IN - RIGHT + 0.1, y, bar.words, fontsize=NORMAL, color=PALETTE.ink, va="center")
 
@@ -154,7 +155,7 @@ def _box(axes: Axes, bar: Times, y: float, start: float, unit: float) -> None:
 def _axis(axes: Axes, floor: float, ends: tuple[float, float], start: float, unit: float) -> None:
     for seconds in (tick for tick in TICKS if ends[0] * 0.99 <= tick <= ends[1] * 1.01):
         x = LEFT + (np.log10(seconds) - start) * unit
-        axes.plot([x, x], [TOP, floor], color=PALETTE.grid, linewidth=0.5, zorder=0.2)
+        line(axes, [x, x], [TOP, floor], color=PALETTE.grid, linewidth=0.5, zorder=0.2)
         axes.text(x, floor + 0.03, f"{seconds:g}", fontsize=SMALL, color=PALETTE.ink, ha="center", va="top")
     middle = LEFT + (WIDTH_IN - LEFT - RIGHT) / 2
     axes.text(middle, floor + 0.16, "seconds", fontsize=NORMAL, color=PALETTE.ink, ha="center", va="top")
