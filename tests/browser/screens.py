@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from study_app.study.definition import load_study
 from study_app.study.media import MediaStore, folder_of
@@ -63,7 +63,7 @@ def participant(camera: Camera, served: Served, folder: Path) -> None:
         one_assistant(camera, period, folder)
     walk.heading(page, "Looking back")
     camera.take("final_items")
-    for radios in page.get_by_role("radiogroup").all():
+    for radios in scales(page):
         radios.get_by_role("radio", name="4", exact=True).click()
         walk.idle(page)
     walk.go_on(page)
@@ -126,7 +126,7 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
     camera.take(f"follow_up_{period}")
     page.get_by_role("button", name="Rate").click()
     walk.heading(page, f"How was {name}?")
-    first, second, third = page.get_by_role("radiogroup").all()[-3:]  # the switch of languages comes before
+    first, second, third = scales(page)
     first.get_by_role("radio", name="4", exact=True).click()
     walk.idle(page)
     second.get_by_role("radio", name="2", exact=True).click()
@@ -138,6 +138,11 @@ def one_assistant(camera: Camera, period: int, folder: Path) -> None:
     third.get_by_role("radio", name="5", exact=True).click()
     walk.idle(page)
     walk.go_on(page)
+
+
+def scales(page: Page) -> list[Locator]:
+    """The statements to be rated; the switch of languages is a radiogroup, too."""
+    return page.get_by_role("radiogroup").filter(has=page.get_by_role("radio", name="4", exact=True)).all()
 
 
 def unclear_photo(camera: Camera, name: str, folder: Path) -> None:
