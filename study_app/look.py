@@ -16,6 +16,9 @@ CSS = """<style>
  .stApp [data-testid="stTable"] :is(th,td),.stApp [data-testid="stTable"] :is(th,td) *{
   font-size:.75rem; white-space:normal!important; overflow-wrap:anywhere}
  .stApp [data-testid="stTable"] th,.stApp [data-testid="stTable"] th *{overflow-wrap:normal}}
+/* A table too wide for a phone comes in two forms. */
+@media (max-width:640px){.stApp [class*="st-key-desk_"]{display:none}}
+@media (min-width:641px){.stApp [class*="st-key-phone_"]{display:none}}
 /* A field that has the focus: Streamlit only darkens its border a little. */
 .stApp :is(textarea,input[type="text"],input[type="number"],input[type="password"]):focus-visible
 {outline:2px solid currentColor;outline-offset:-2px;border-radius:.375rem}

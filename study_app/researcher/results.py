@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas as pd
 import streamlit as st
 
+from analysis.describe import NOTHING
 from analysis.errors import AnalysisError, NoData
 from analysis.export import Table
 from analysis.figures import Format, Theme
@@ -18,6 +20,7 @@ from study_app.study.access.audit import Action
 from study_app.study.versions import Version, completed_versions
 
 _ALL = ""
+MOST_COLUMNS_ON_A_PHONE = 5
 
 
 @guarded
@@ -105,6 +108,29 @@ def _offer(kind: str, mime: str, made: Callable[[], bytes]) -> None:
 
 def _table(table: Table) -> None:
     st.subheader(table.title, anchor=False)
-    st.table(table.display, border="horizontal", hide_index=True, alt=table.title)
+    if len(table.display.columns) <= MOST_COLUMNS_ON_A_PHONE:
+        st.table(table.display, border="horizontal", hide_index=True, alt=table.title)
+    else:  # `look.py` shows one of the two, by the width of the window, which the server does not know
+        for place, display in (("desk", table.display), ("phone", for_a_phone(table))):
+            with st.container(key=f"{place}_{table.name}"):
+                st.table(display, border="horizontal", hide_index=True, alt=table.title)
     if table.note:
         st.markdown(table.note)
+
+
+def for_a_phone(table: Table) -> pd.DataFrame:
+    """The table in two columns: the words of each row, in full, and its figures one after the other, each with the name
+    of its column unless the cell has one ("χ²(2) = 7.1")."""
+    words, figures = list(table.display.columns[: table.words]), list(table.display.columns[table.words :])
+    filled = table.display[words].replace("", None).ffill()
+    rows = []
+    for (_, row), (_, said) in zip(table.display.iterrows(), filled.iterrows(), strict=True):
+        shown = [(name, str(row[name])) for name in figures if str(row[name]) not in ("", NOTHING)]
+        rows.append((": ".join(map(str, said)), ", ".join(_named_cell(name, value) for name, value in shown)))
+    return pd.DataFrame(rows, columns=[words[-1], "Result"])
+
+
+def _named_cell(name: str, value: str) -> str:
+    if value.startswith("<"):
+        return f"{name} {value}"
+    return f"{name} = {value}" if value[0].isdigit() or value[0] == "." else value  # else it says what it is

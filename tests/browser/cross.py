@@ -8,16 +8,18 @@ pictures of all pages go to FOLDER. With a second argument (`python -m tests.bro
 is written there; docs/browser-walks.md is one. Scripted models answer behind the real door. The machine needs a font
 with Chinese characters.
 
-CI walks four of the combinations (`test_walks.py`, `test_participant.py`); all of them take several minutes.
+CI walks four of the combinations (`test_walks.py`, `test_participant.py`); all of them take some ten minutes on an idle
+machine. FOLDER/outcomes.json keeps what was walked: the same command again goes on with the rest.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import product
@@ -33,16 +35,17 @@ from tests.browser.scripted_app import scripted_app
 
 STUDIES = ("skingen", "skingpt4_clinical", "image_relevance")
 LOCALES = {"en": "en-GB", "zh": "zh-CN"}
+COMBINATIONS = tuple(product(STUDIES, WIDTHS, LOCALES))
 BY_KEYBOARD = {("image_relevance", 1280, "zh"), ("skingen", 390, "en")}
 TEXT = """# Every study, completed in a browser
 
-Written by `python -m tests.browser.cross FOLDER docs/browser-walks.md` on {day}, with Chromium {chromium} and the
-axe-core of axe-playwright-python {axe}: each study that ships, from the link to the completion code, at 1280 and 390
+Written by `python -m tests.browser.cross FOLDER docs/browser-walks.md`, with Chromium {chromium} and the axe-core
+of axe-playwright-python {axe}: each study that ships, from the link to the completion code, at 1280 and 390
 pixels, in English and Chinese. Every page was looked at as it came, where pictures are covered once more without
 covers, and where something opens once more with all of it open. *Findings* are violations of WCAG 2.1 A and AA, pages
 wider than the window, and pages in another language than the participant's.
 
-| study | width | language | hands | pages | looks | findings | answers stored | seconds | pictures |
+| study | width | language | hands | pages | looks | findings | answers stored | day | pictures |
 |---|---|---|---|---|---|---|---|---|---|
 {rows}
 
@@ -61,9 +64,10 @@ class Outcome:
     hands: str
     pages: int
     looks: int
-    findings: tuple[str, ...]
+    findings: Sequence[str]
     answers: int
     seconds: float
+    day: str
 
     @property
     def name(self) -> str:
@@ -72,7 +76,7 @@ class Outcome:
     def row(self) -> str:
         cells = (self.study, self.width, self.language, self.hands, self.pages, self.looks, len(self.findings))
         pictures = f"`{self.name}_*_{self.width}.png`"
-        return f"| {' | '.join(map(str, cells))} | {self.answers} | {self.seconds:.0f} | {pictures} |"
+        return f"| {' | '.join(map(str, cells))} | {self.answers} | {self.day} | {pictures} |"
 
 
 def walked(browser: Browser, study: str, width: int, language: str, pictures: Path) -> Outcome:
@@ -99,7 +103,8 @@ def walked(browser: Browser, study: str, width: int, language: str, pictures: Pa
         looks=len(look.seen),
         findings=tuple(findings),
         answers=len(state.answers),
-        seconds=time.monotonic() - began,
+        seconds=round(time.monotonic() - began, 1),
+        day=datetime.now(UTC).date().isoformat(),
     )
 
 
@@ -115,27 +120,31 @@ def in_language(look: Look, language: str) -> Callable[[Page, str], None]:
     return at
 
 
-def all_walks(pictures: Path, studies: Sequence[str] = STUDIES) -> tuple[str, tuple[Outcome, ...]]:
-    """Chromium's version, and the outcome of every combination."""
+def all_walks(folder: Path) -> tuple[str, tuple[Outcome, ...]]:
+    """Chromium's version, and the outcome of every combination. What ``folder`` has an outcome of is not walked."""
     path = chromium()
     if path is None:
         raise SystemExit("No Chromium: install it or set SKINGEN_CHROMIUM to its path.")
-    outcomes = []
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / "outcomes.json"
+    outcomes = [Outcome(**one) for one in json.loads(kept.read_text())] if kept.is_file() else []
+    before = {(one.study, one.width, one.language) for one in outcomes}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGS))
-        for study, width, language in product(studies, WIDTHS, LOCALES):
-            outcomes.append(walked(browser, study, width, language, pictures))
-            print(outcomes[-1].row(), *outcomes[-1].findings, sep="\n  ", flush=True)
+        for study, width, language in COMBINATIONS:
+            if (study, width, language) not in before:
+                outcomes.append(walked(browser, study, width, language, folder))
+                kept.write_text(json.dumps([asdict(one) for one in outcomes], indent=1))
+                print(outcomes[-1].row(), *outcomes[-1].findings, sep="\n  ", flush=True)
         opened = browser.version
         browser.close()
-    return opened, tuple(outcomes)
+    return opened, tuple(sorted(outcomes, key=lambda one: COMBINATIONS.index((one.study, one.width, one.language))))
 
 
 def written(opened: str, outcomes: Iterable[Outcome]) -> str:
     """The page for docs/."""
     outcomes = tuple(outcomes)
     return TEXT.format(
-        day=datetime.now(UTC).date().isoformat(),
         chromium=opened,
         axe=version("axe-playwright-python"),
         rows="\n".join(outcome.row() for outcome in outcomes),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from analysis.export import Table
+from study_app.researcher.results import for_a_phone
 from study_app.services import services
 from study_app.study.definition import load_study
 from study_app.study.versions import completed_versions
@@ -44,3 +47,21 @@ def test_versions_are_shown_together_or_one_by_one(tmp_path: Path) -> None:
     assert "2 completed participants" in words(page)
     page = page.selectbox(key="version").select("").run()
     assert "3 completed participants" in words(page)
+
+
+def test_a_table_too_wide_for_a_phone_says_the_same_in_two_columns() -> None:
+    display = pd.DataFrame(
+        [
+            ("Trust", "All systems", "32", "–", "χ²(2) = 7.10", ".029", "–", "W = 0.11"),
+            ("", "A vs B", "32", "4", "W⁺ = 51", "< .001", ".003", "r = 0.61"),
+            ("Ease", "A vs B", "31", "31", "no difference", "–", "–", "–"),
+        ],
+        columns=["Item", "Comparison", "n", "Equal", "Statistic", "p", "p (Holm)", "Effect"],
+    )
+    narrow = for_a_phone(Table("tests", "Comparison", pd.DataFrame(), display, words=2))
+    assert list(narrow.columns) == ["Comparison", "Result"]
+    assert [tuple(row) for row in narrow.itertuples(index=False)] == [
+        ("Trust: All systems", "n = 32, χ²(2) = 7.10, p = .029, W = 0.11"),
+        ("Trust: A vs B", "n = 32, Equal = 4, W⁺ = 51, p < .001, p (Holm) = .003, r = 0.61"),
+        ("Ease: A vs B", "n = 31, Equal = 31, no difference"),
+    ]
