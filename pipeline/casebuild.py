@@ -214,7 +214,7 @@ def build_command(
         from pipeline.retrieve import ClipEmbedder
         from pipeline.weights import fingerprint
 
-        clip = ClipEmbedder.load(described.folder("clip"))
+        clip = ClipEmbedder.load(described.folder("clip"), described.spec("clip"))
         state = fingerprint(described.folder("clip")) + str(captions)
         with Progress(*Progress.get_default_columns(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
             task = bar.add_task(f"{len(found)} pictures", total=len(found))

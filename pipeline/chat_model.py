@@ -50,8 +50,10 @@ class ChatModel:
         self.tokens = int(said.get("tokens", TOKENS))
         self.longest_side = int(said.get("longest_side", LONGEST_SIDE))
         self._encoder = getattr(model.base_model, "get_image_features", None)
-        self.encodes_once = self._encoder is not None and (
-            "mm_encoder_outputs" in inspect.signature(model.forward).parameters
+        self.encodes_once = (
+            self._encoder is not None
+            and "mm_encoder_outputs" in inspect.signature(model.forward).parameters
+            and "pixel_values" not in inspect.signature(model.generate).parameters  # BLIP-2's own one encodes by itself
         )
 
     @classmethod

@@ -31,7 +31,7 @@ from pipeline.formats.extras import Extras, slice_attention, tune
 from pipeline.formats.ip_adapter_files import is_plus, load_ip_adapter, reference_width
 from pipeline.formats.lora_files import read_lora
 from pipeline.formats.lora_layers import add_for_good, put_on
-from pipeline.formats.stable_diffusion import load_stable_diffusion
+from pipeline.formats.stable_diffusion import load_stable_diffusion, same_weights
 from pipeline.frame import Area, Frame, cut_out, frame_around, lay_in
 from pipeline.fuse import FusedLoras
 from pipeline.retrieve import ClipEmbedder
@@ -40,6 +40,7 @@ from pipeline.types import AdapterPlan
 
 PREVIEW_EVERY = 3
 PROMPTS_KEPT = 256
+DRAWN_BY = "without an affected area the role text_to_image drew the pictures"
 
 
 class DrawingFailed(RuntimeError):
@@ -106,6 +107,8 @@ class Generator:
         """(1, tokens, dim), what IP-Adapter plus is given without a picture; of the plain one it is zero"""
         self.most: int | None = None
         """Pictures in one batch, at most; lowered when the memory does not hold more"""
+        self.without_area: Generator | None = None
+        """Draws where no area was found; None: this one does"""
         self.remarks: list[str] = []
         """What did not go as planned in the last drawing, for the manifest"""
         self._sliced = False
@@ -116,7 +119,7 @@ class Generator:
     def load(
         cls, folder: Path, adapters: AdapterManager, settings: dict[str, Any], extras: Extras | None = None
     ) -> Generator:
-        """Pipeline, every LoRA and the IP-Adapter, from local files only.
+        """Pipeline, every LoRA and the IP-Adapter, from local files only. ``folder``: or one .safetensors file.
 
         Raises WeightsError when a file cannot be used, before a LoRA is put on.
         """
@@ -154,6 +157,8 @@ class Generator:
 
     def read_references_by(self, clip: ClipEmbedder) -> None:
         """Which encoder the references come from. Raises WeightsError when the IP-Adapter was trained with another."""
+        if self.without_area is not None:
+            self.without_area.read_references_by(clip)
         if not self.uses_references:
             return
         self.nothing = clip.no_tokens() if self.wants_tokens else None
@@ -164,6 +169,12 @@ class Generator:
                 f"the IP-Adapter reads pictures described by {self._ip_width()} numbers, the profile's clip role gives "
                 f"{width}: take the image encoder that the IP-Adapter was trained with"
             )
+
+    def draws_without_area(self, other: Generator) -> None:
+        """A text-to-image model for photos on which no area was found. One VAE for both where it is the same one."""
+        if same_weights(self.pipe.vae, other.pipe.vae):
+            other.pipe.register_modules(vae=self.pipe.vae)
+        self.without_area = other
 
     @property
     def scheduler_name(self) -> str:
@@ -180,6 +191,10 @@ class Generator:
         Raises DrawingFailed rather than showing something that is not a picture.
         """
         self.remarks = []
+        if mask is None and self.without_area is not None:
+            yield from self.without_area.draw(photo, None, orders)
+            self.remarks = [*self.without_area.remarks, DRAWN_BY]
+            return
         frame = None if mask is None else frame_around(mask)
         canvas = self._canvas(photo, frame)
         groups = drawn_together([order.plan for order in orders])

@@ -30,7 +30,9 @@ def dtype_of(role: Role) -> torch.dtype:
 
 
 def options_of(role: Role) -> dict[str, Any]:
-    """dtype, device_map and quantisation for from_pretrained. Raises ProfileError."""
+    """dtype, device_map and quantisation for from_pretrained; embedded models: float32, CPU. Raises ProfileError."""
+    if role.embedded:
+        return {"dtype": torch.float32}
     options: dict[str, Any] = {"dtype": dtype_of(role), "device_map": {"": device_of(role)}}
     if role.quantisation != "none":
         options["quantization_config"] = _quantisation(role)

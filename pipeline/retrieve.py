@@ -18,6 +18,8 @@ from torch.nn import functional as F
 from transformers import CLIPModel, CLIPTokenizer
 
 from pipeline.caseindex import EXACT_UP_TO, CaseIndex
+from pipeline.placing import options_of
+from pipeline.roles import Role
 
 Vectors = NDArray[np.float32]
 
@@ -33,8 +35,10 @@ class ClipEmbedder:
         """True: the middle square of the picture is seen, as OpenAI's and LAION's CLIP do; else all of it, squeezed"""
 
     @classmethod
-    def load(cls, folder: Path) -> ClipEmbedder:
-        model = CLIPModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    def load(cls, folder: Path, role: Role | None = None) -> ClipEmbedder:
+        """``role`` says where the model goes and in which numbers; without it, as the embedded one."""
+        there = options_of(role or Role("clip", embedded=True))
+        model = CLIPModel.from_pretrained(folder, local_files_only=True, **there)
         out = cls(model, CLIPTokenizer.from_pretrained(folder, local_files_only=True))
         if (folder / "preprocessor_config.json").is_file():
             said = json.loads((folder / "preprocessor_config.json").read_text())
@@ -58,8 +62,8 @@ class ClipEmbedder:
 
     @torch.inference_mode()
     def raw_images(self, images: Sequence[Image.Image]) -> Tensor:
-        """Projected image embeddings before normalisation: what the IP-Adapter takes."""
-        return self.model.get_image_features(pixel_values=self.pixels(images)).pooler_output
+        """Projected image embeddings before normalisation, on the CPU: what the IP-Adapter takes."""
+        return self.model.get_image_features(pixel_values=self._there(self.pixels(images))).pooler_output.float().cpu()
 
     @torch.inference_mode()
     def tokens(self, images: Sequence[Image.Image]) -> Tensor:
@@ -72,12 +76,16 @@ class ClipEmbedder:
         return self._tokens(torch.zeros(1, 3, self.side, self.side))
 
     def _tokens(self, pixels: Tensor) -> Tensor:
-        return self.model.vision_model(pixel_values=pixels, output_hidden_states=True).hidden_states[-2]
+        seen = self.model.vision_model(pixel_values=self._there(pixels), output_hidden_states=True)
+        return seen.hidden_states[-2].float().cpu()
+
+    def _there(self, pixels: Tensor) -> Tensor:
+        return pixels.to(self.model.device, self.model.dtype)
 
     @torch.inference_mode()
     def texts(self, texts: Sequence[str]) -> Vectors:
         tokens = self.words(list(texts), padding=True, truncation=True, return_tensors="pt")
-        return self._unit(self.model.get_text_features(**tokens).pooler_output)
+        return self._unit(self.model.get_text_features(**tokens.to(self.model.device)).pooler_output.float().cpu())
 
     @staticmethod
     def _unit(x: Tensor) -> Vectors:

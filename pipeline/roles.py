@@ -17,7 +17,7 @@ from typing import Any
 
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 QUANTISATIONS = ("none", "8bit", "4bit")
-FORMS = ("auto", "embedded", "skingpt4", "chat", "plain")
+FORMS = ("auto", "embedded", "skingpt4", "chat", "plain", "lang_sam")
 
 
 class RoleError(ValueError):
@@ -56,8 +56,8 @@ class Role:
     sha256: str = ""
     """Of the file, or of the folder (weights.fingerprint). Without it, what `download` recorded is compared."""
     form: str = "auto"
-    """diagnose and caption: embedded (the pack's), skingpt4 (converted), chat (has a chat template), plain (has none)
-    auto looks at the folder"""
+    """diagnose and caption: embedded (the pack's), skingpt4 (converted), chat (has a chat template), plain (has none);
+    segment: lang_sam (where it is installed). auto looks at the folder"""
     dtype: str = "auto"
     """auto: float32 on a CPU; otherwise half precision"""
     device: str = "auto"

@@ -22,12 +22,12 @@ from pipeline.adapt import AdapterManager
 from pipeline.blip2 import Seen
 from pipeline.caption import Captioner, skin_of
 from pipeline.diagnose import SkinGPT
-from pipeline.formats.extras import Extras
+from pipeline.formats.extras import Extras, place_of, with_few_steps
 from pipeline.generate import Generator, Order, Progress, seed_of
 from pipeline.profile import Profile
 from pipeline.provenance import role_models
 from pipeline.retrieve import CaseLibrary, ClipEmbedder
-from pipeline.segment import Found, Segmenter
+from pipeline.segment import FindsAreas, Found, load_segmenter
 from pipeline.types import AdapterPlan, Case, Diagnosis, ImageStore, Mask
 from pipeline.wording import phrases_of
 
@@ -46,7 +46,7 @@ class SkinGEN:
     profile: Profile
     images: ImageStore
     skingpt: SkinGPT
-    segmenter: Segmenter
+    segmenter: FindsAreas
     captioner: Captioner
     clip: ClipEmbedder
     library: CaseLibrary
@@ -58,20 +58,21 @@ class SkinGEN:
     @classmethod
     def load(cls, profile: Profile, images: ImageStore) -> SkinGEN:
         """Load every role. Raises ProfileError when weights are missing."""
+        profile = with_few_steps(profile)
         s = profile.settings
         torch.set_num_threads(int(s["threads"]))
         skingpt = SkinGPT.of(profile)  # the largest first, while the free memory is in one piece
         adapters = AdapterManager.load(profile.folder("adapters"), s["ip_adapter_scale"], s["case_similarity"])
-        clip = ClipEmbedder.load(profile.folder("clip"))
+        clip = ClipEmbedder.load(profile.folder("clip"), profile.spec("clip"))
         generator = Generator.load(profile.folder("generate"), adapters, s, Extras.of(profile))
+        if (folder := place_of(profile, "text_to_image")) is not None:
+            generator.draws_without_area(Generator.load(folder, adapters, s, Extras.of(profile, "text_to_image")))
         generator.read_references_by(clip)
         return cls(
             profile=profile,
             images=images,
             skingpt=skingpt,
-            segmenter=Segmenter.load(
-                profile.folder("detect"), profile.folder("segment"), s["box_threshold"], s["fallback_prompt"]
-            ),
+            segmenter=load_segmenter(profile),
             captioner=Captioner.of(profile),
             clip=clip,
             library=CaseLibrary(profile.folder("cases")),

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+OLDER = (".bin", ".pt", ".pth", ".ckpt")
+
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in hex."""
@@ -14,8 +16,8 @@ def sha256_of(path: Path) -> str:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """All safetensors below ``folder``, sorted by path."""
-    return sorted(folder.rglob("*.safetensors"))
+    """All safetensors below ``folder``, sorted by path; where there are none, the files of older kinds."""
+    return sorted(folder.rglob("*.safetensors")) or sorted(p for p in folder.rglob("*") if p.suffix in OLDER)
 
 
 def fingerprint(folder: Path) -> str:

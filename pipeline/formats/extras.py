@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipeline.formats.errors import WeightsError, listed
+from pipeline.placing import device_of, dtype_of
 from pipeline.profile import Profile
 from pipeline.schedule import Precision
 
-_HALF = {"float16": torch.float16, "bfloat16": torch.bfloat16, "float32": torch.float32}
+FEW_STEP_SETTINGS = ("scheduler", "steps", "guidance", "guidance_until", "few_step_weight")
 
 
 @dataclass(frozen=True)
@@ -35,31 +36,39 @@ class Extras:
         return "bfloat16" if self.dtype == torch.bfloat16 else None
 
     @classmethod
-    def of(cls, profile: Profile) -> Extras:
-        """Raises ProfileError for a role that is not optional and not there."""
-        spec = profile.spec("generate")
-        device = "cpu" if spec.embedded else spec.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        dtype = (
-            spec.dtype if not spec.embedded and spec.dtype != "auto" else ("float32" if device == "cpu" else "float16")
-        )
-        places = {role: _place(profile, role) for role in ("ip_adapter", "few_step", "previews")}
+    def of(cls, profile: Profile, role: str = "generate") -> Extras:
+        """``role``: generate or text_to_image. Raises ProfileError for a role that is not optional and not there."""
+        spec = profile.spec(role)
+        embedded = spec.embedded
+        places = {role: place_of(profile, role) for role in ("ip_adapter", "few_step", "previews")}
         return cls(
             ip_adapter=places["ip_adapter"] and one_file(places["ip_adapter"], _wanted(profile, "ip_adapter")),
             few_step=places["few_step"] and one_file(places["few_step"], _wanted(profile, "few_step")),
             previews=places["previews"],
-            device=device,
-            dtype=_HALF[dtype],
+            device="cpu" if embedded else str(device_of(spec)),
+            dtype=torch.float32 if embedded else dtype_of(spec),
         )
 
 
-def _place(profile: Profile, role: str) -> Path | None:
+def place_of(profile: Profile, role: str) -> Path | None:
+    """None: the profile has no such role, or has it as optional and it is not there. Raises ProfileError."""
     if role not in profile.roles:
         return None
     if profile.spec(role).optional and not (profile.root / profile.roles[role]).exists():
         return None
     return profile.folder(role)
+
+
+def with_few_steps(profile: Profile) -> Profile:
+    """The settings that a few-step LoRA needs (its `options`), in the place of the profile's, where it is there.
+
+    With 30 guided steps, as without it, its pictures are burnt.
+    """
+    if place_of(profile, "few_step") is None:
+        return profile
+    options = profile.spec("few_step").options
+    said = {name: value for name, value in options.items() if name in FEW_STEP_SETTINGS}
+    return replace(profile, settings={**profile.settings, **said})
 
 
 def _wanted(profile: Profile, role: str) -> str | None:

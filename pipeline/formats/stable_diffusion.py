@@ -44,6 +44,15 @@ def load_stable_diffusion(
     return pipe
 
 
+def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    """Both hold the same numbers, on the same device, under the same names."""
+    ours, theirs = a.state_dict(), b.state_dict()
+    return ours.keys() == theirs.keys() and all(
+        x.device == theirs[name].device and x.dtype == theirs[name].dtype and torch.equal(x, theirs[name])
+        for name, x in ours.items()
+    )
+
+
 def _from_folder(folder: Path, dtype: torch.dtype) -> StableDiffusionInpaintPipeline:
     _checked_folder(folder)
     return StableDiffusionInpaintPipeline.from_pretrained(

@@ -67,8 +67,8 @@ def ip_file(folder: Path, name: str, state: dict[str, dict[str, Tensor]]) -> Pat
     return folder / name
 
 
-def generator(channels: int = 9, file: Path | None = None) -> Generator:
-    pipe = tiny_pipeline(channels)
+def generator(channels: int = 9, file: Path | None = None, seed: int = 0) -> Generator:
+    pipe = tiny_pipeline(channels, seed)
     if file is not None:
         load_ip_adapter(pipe, file)
     return Generator(pipe, AdapterManager(Path(), (), None, 0.6, 0.5), SIDE, Schedule(3, 2.0))
@@ -316,3 +316,20 @@ def test_without_an_area_nothing_of_the_photo_is_used(channels: int) -> None:
         drawn(ours, [order("acne")], area(), of=0)[0].tobytes()
         != drawn(ours, [order("acne")], area(), of=1)[0].tobytes()
     )
+
+
+def test_without_an_area_the_role_text_to_image_draws_and_says_so(tmp_path: Path) -> None:
+    """Its own UNet, and one VAE for both: the two Stable Diffusions were given the same one."""
+    ours, other = generator(9), generator(4, seed=5)
+    alone = [picture.tobytes() for picture in drawn(generator(4, seed=5), [order("acne")], None)]
+    before = [picture.tobytes() for picture in drawn(ours, [order("acne")], area())]
+    ours.draws_without_area(other)
+    assert other.pipe.vae is ours.pipe.vae
+    assert [picture.tobytes() for picture in drawn(ours, [order("acne")], None)] == alone
+    assert ours.remarks == ["without an affected area the role text_to_image drew the pictures"]
+    assert [picture.tobytes() for picture in drawn(ours, [order("acne")], area())] == before
+    assert ours.remarks == []
+    another = generator(4)
+    next(another.pipe.vae.parameters()).data += 1
+    ours.draws_without_area(another)
+    assert another.pipe.vae is not ours.pipe.vae, "a fine-tuned one stays"
