@@ -9,14 +9,16 @@ import shutil
 import sqlite3
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from study_app.study.definition import Study
 from study_app.study.export import ExportError, write_database, write_export
 from study_app.study.export.archive import count_again
+from study_app.study.export.csv_files import CsvFile
 from study_app.study.export.tables import NAMES
 from study_app.study.media import MediaStore, folder_of
 from study_app.study.store import Store
@@ -325,10 +327,14 @@ def test_a_count_that_is_off_fails_the_export(filled: Store, tmp_path: Path, sta
 def test_rows_lost_on_the_way_fail_the_export(filled: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from study_app.study.export import archive
 
-    def forgetful(file: Path, header: object, rows: object, write: Callable[..., None] = archive.write_csv) -> None:
-        write(file, header, list(rows)[:-1] if file.name == "ratings.csv" else rows)  # type: ignore[call-overload]
+    class Forgetful(CsvFile):
+        def add(self, rows: Sequence[Sequence[Any]]) -> None:
+            super().add(rows[:-1])
 
-    monkeypatch.setattr(archive, "write_csv", forgetful)
+    def made(file: Path, header: Sequence[str]) -> CsvFile:
+        return (Forgetful if file.name == "ratings.csv" else CsvFile)(file, header)
+
+    monkeypatch.setattr(archive, "CsvFile", made)
     with pytest.raises(ExportError, match=r"ratings.csv has 18 rows, the database 19"):
         write_export(filled, tmp_path / "export.zip")
     assert list(tmp_path.glob("*.zip*")) == []

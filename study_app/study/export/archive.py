@@ -10,19 +10,20 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
+from operator import itemgetter
 from pathlib import Path
 
 from study_app.study.export import codebook as book
 from study_app.study.export import photos, wide
 from study_app.study.export.counts import checked_counts, must_agree
-from study_app.study.export.csv_files import count_rows, write_csv
+from study_app.study.export.csv_files import CsvFile, batches, count_rows, write_csv
 from study_app.study.export.errors import ExportError
-from study_app.study.export.parquet import write_parquet
-from study_app.study.export.psychds import write_psychds
+from study_app.study.export.parquet import ParquetFile
+from study_app.study.export.psychds import file_name, make_data_folder, write_psychds
 from study_app.study.export.readme import Pictures, about, readme
 from study_app.study.export.snapshot import snapshot
 from study_app.study.export.spss_syntax import write_syntax
-from study_app.study.export.tables import NAMES, SCHEMA, columns_of, rows_of
+from study_app.study.export.tables import NAMES, SCHEMA, columns_of, people_of, rows_of
 from study_app.study.export.variables import Definition, read_definitions
 from study_app.study.media import MediaStore
 from study_app.study.store import Store
@@ -118,41 +119,55 @@ def _write_tables(
     rows = {f"{table}.csv": number for table, number in checked_counts(conn, definitions).items()}
     (folder / "parquet").mkdir()
     for table in NAMES:
-        write_csv(folder / f"{table}.csv", columns_of(conn, table), rows_of(conn, table))
-        held = write_parquet(conn, table, folder / "parquet" / f"{table}.parquet")
+        held = _write_table(conn, table, folder / f"{table}.csv", folder / "parquet" / f"{table}.parquet")
         must_agree(f"{table}.parquet", held, rows[f"{table}.csv"])
     studies = {one.study: [other for other in definitions if other.study == one.study] for one in definitions}
     columns = {study: wide.variables(versions) for study, versions in studies.items()}
     (folder / "wide").mkdir()
+    data = make_data_folder(folder)
     for study, versions in studies.items():
-        rows[f"wide/{study}.csv"] = _write_wide(conn, folder / "wide" / f"{study}.csv", versions, columns[study])
+        file, public = folder / "wide" / f"{study}.csv", data / file_name(study, "wide")
+        for written in (file, public):
+            rows[written.relative_to(folder).as_posix()] = people_of(conn, study)
+        _write_wide(conn, file, public, versions, columns[study])
     entries = book.codebook(conn, definitions, {f"wide/{study}.csv": columns[study] for study in studies})
     rows["codebook.csv"] = len(entries)
     write_csv(folder / "codebook.csv", book.HEADER, book.rows(entries))
     text = book.markdown(entries, ", ".join(studies))
     (folder / "codebook.md").write_text(text, "utf-8")
     summary = about(conn, definitions)
-    for file, number in write_psychds(
-        conn, folder / "psych-ds", definitions, columns, summary, text, exported_at
-    ).items():
+    for file, number in write_psychds(conn, folder, definitions, columns, summary, text, exported_at).items():
         rows[file.relative_to(folder).as_posix()] = number
     return rows
 
 
+def _write_table(conn: sqlite3.Connection, table: str, csv: Path, parquet: Path) -> int:
+    """Both files of one table in one pass; returns how many rows the Parquet file has."""
+    with CsvFile(csv, columns_of(conn, table)) as text, ParquetFile(conn, table, parquet) as typed:
+        for rows in batches(rows_of(conn, table)):
+            text.add(rows)
+            typed.add(rows)
+    return typed.rows()
+
+
 def _write_wide(
-    conn: sqlite3.Connection, file: Path, versions: Sequence[Definition], columns: Sequence[wide.Variable]
-) -> int:
-    """The wide file; returns the rows that it must have. Raises ExportError unless every answer found its cell."""
+    conn: sqlite3.Connection,
+    file: Path,
+    public: Path,
+    versions: Sequence[Definition],
+    columns: Sequence[wide.Variable],
+) -> None:
+    """The wide file, and without free text ``public``. Raises ExportError unless every answer found its cell."""
     placed: list[int] = []
-    write_csv(file, wide.header(columns), wide.wide_rows(conn, versions, columns, placed.append))
+    header, kept = wide.header(columns), itemgetter(*wide.public_places(columns))
+    with CsvFile(file, header) as everything, CsvFile(public, kept(header)) as published:
+        for rows in batches(wide.wide_rows(conn, versions, columns, placed.append)):
+            everything.add(rows)
+            published.add([kept(row) for row in rows])
     write_syntax(file, columns)
     study = versions[0].study
-    people, answers = (
-        int(conn.execute(f"SELECT count(*) FROM {SCHEMA}.{table} WHERE study = ?", (study,)).fetchone()[0])
-        for table in ("participants", "all_answers")
-    )
-    must_agree(f"the answers in wide/{study}.csv", sum(placed), answers)
-    return people
+    answers = conn.execute(f"SELECT count(*) FROM {SCHEMA}.all_answers WHERE study = ?", (study,)).fetchone()[0]
+    must_agree(f"the answers in wide/{study}.csv", sum(placed), int(answers))
 
 
 def _add_pictures(pack: _Pack, conn: sqlite3.Connection, media: MediaStore | None) -> tuple[str, ...]:

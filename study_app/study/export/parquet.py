@@ -6,7 +6,7 @@ pyarrow comes with streamlit; it is imported when needed, because the command li
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,31 +17,52 @@ from study_app.study.export.tables import SCHEMA, columns_of
 if TYPE_CHECKING:
     import pyarrow  # type: ignore[import-untyped]
 
-ROWS_AT_ONCE = 2000
+
+class ParquetFile:
+    """One table, in groups of rows: ``with ParquetFile(conn, table, file) as out: out.add(rows)``."""
+
+    def __init__(self, conn: sqlite3.Connection, table: str, file: Path) -> None:
+        import pyarrow
+        from pyarrow import parquet
+
+        self._file = file
+        self._kinds = _stored_kinds(conn, table)
+        self._schema = pyarrow.schema([(name, _arrow_type(kind)) for name, kind in self._kinds.items()])
+        self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Rows as they are stored, with all columns of the table."""
+        import pyarrow
+
+        columns = zip(zip(*rows, strict=True), self._kinds.values(), strict=True)
+        arrays = [_array(values, kind) for values, kind in columns]
+        self._writer.write_table(pyarrow.Table.from_arrays(arrays, schema=self._schema))
+
+    def __enter__(self) -> ParquetFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def rows(self) -> int:
+        """How many rows the closed file says it has."""
+        from pyarrow import parquet
+
+        return int(parquet.read_metadata(self._file).num_rows)
 
 
-def write_parquet(conn: sqlite3.Connection, table: str, file: Path) -> int:
-    """Write one table in groups of rows; returns how many rows the closed file says it has."""
-    import pyarrow
-    from pyarrow import parquet
-
+def _stored_kinds(conn: sqlite3.Connection, table: str) -> dict[str, ColumnKind]:
+    """Column -> what it holds; what it is described as while it is empty, and for times."""
     names = columns_of(conn, table)
-    kinds = [_stored_kind(conn, table, name) for name in names]
-    schema = pyarrow.schema([(name, _arrow_type(kind)) for name, kind in zip(names, kinds, strict=True)])
-    with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
-        for rows in _batches(conn, table):
-            columns = [_values(values, kind) for values, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
-            writer.write_table(pyarrow.table(dict(zip(names, columns, strict=True)), schema=schema))
-    return int(parquet.read_metadata(file).num_rows)
-
-
-def _stored_kind(conn: sqlite3.Connection, table: str, name: str) -> ColumnKind:
-    """What the column holds; what it is described as while it is empty, and for times."""
-    described = describe(table, name).kind
-    found = {
-        row[0]
-        for row in conn.execute(f'SELECT DISTINCT typeof("{name}") FROM {SCHEMA}.{table} WHERE "{name}" IS NOT NULL')
+    found = ", ".join(f'group_concat(DISTINCT typeof("{name}"))' for name in names)
+    stored = conn.execute(f"SELECT {found} FROM {SCHEMA}.{table}").fetchone()
+    return {
+        name: _kind(describe(table, name).kind, set((types or "").split(",")) - {"null", ""})
+        for name, types in zip(names, stored, strict=True)
     }
+
+
+def _kind(described: ColumnKind, found: set[str]) -> ColumnKind:
     if not found or (described == "time" and found == {"text"}):
         return described
     if found <= {"integer", "real"}:
@@ -57,15 +78,18 @@ def _arrow_type(kind: ColumnKind) -> pyarrow.DataType:
     return {"integer": pyarrow.int64(), "number": pyarrow.float64()}.get(kind, pyarrow.string())
 
 
-def _values(values: tuple[Any, ...], kind: ColumnKind) -> list[Any]:
-    if kind == "time":
-        return [None if value is None else datetime.fromisoformat(value) for value in values]
-    if kind in ("text", "json"):
-        return [None if value is None else str(value) for value in values]
-    return list(values)
+def _array(values: Sequence[Any], kind: ColumnKind) -> pyarrow.Array:
+    """The values of one column. Arrow takes texts and times as they are stored, but for the rare column of texts that
+    holds numbers, too, and times in another form of ISO-8601."""
+    import pyarrow
 
-
-def _batches(conn: sqlite3.Connection, table: str) -> Iterator[list[tuple[Any, ...]]]:
-    cursor = conn.execute(f"SELECT * FROM {SCHEMA}.{table} ORDER BY rowid")
-    while rows := cursor.fetchmany(ROWS_AT_ONCE):
-        yield rows
+    wanted = _arrow_type(kind)
+    try:
+        stored = pyarrow.array(values, pyarrow.string() if kind == "time" else wanted)
+        return stored.cast(wanted) if kind == "time" else stored
+    except pyarrow.ArrowException:
+        if kind == "time":
+            values = [None if value is None else datetime.fromisoformat(value) for value in values]
+        elif kind in ("text", "json"):
+            values = [None if value is None else str(value) for value in values]
+        return pyarrow.array(values, wanted)

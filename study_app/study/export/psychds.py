@@ -7,24 +7,29 @@ Psych-DS folder is made to be passed on. The rules are those of `psychds-validat
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from study_app.study.export.columns import COLUMNS, describe
 from study_app.study.export.csv_files import write_csv
-from study_app.study.export.tables import TABLES, WITHDRAWN, columns_of, count_of, public_select
+from study_app.study.export.tables import TABLES, WITHDRAWN, all_public, columns_of, count_of, public_select
 from study_app.study.export.variables import Definition
-from study_app.study.export.wide import PERSON, Variable, header, wide_rows
+from study_app.study.export.wide import PERSON, Variable
 
 PUBLISHED = (*(table.name for table in TABLES if not table.free_text), WITHDRAWN)
+FOLDER = "psych-ds"
+NOT_PUBLISHED = ("completion_codes", "return_urls", "contact")
+"""Of a definition: what would let strangers claim a payment, and who was to be asked."""
 README = """# {title}
 
 {description}
 
 This folder follows Psych-DS (https://psych-ds.github.io). `dataset_description.json` describes every column,
-`documentation/codebook.md` every variable with its values.
+`documentation/codebook.md` every variable with its values; `materials/` holds each version of the study as it was
+asked, in all its languages, named by the beginning of its hash (without codes, addresses and the contact).
 
 Keys: a row of `ratings` is one participant, item and period; of `exposures` one participant and period; of
 `participants`, `flow` and the wide files one participant. Empty cells are missing. Texts that begin like a formula
@@ -34,32 +39,40 @@ ethics approval allows.
 """
 
 
+def make_data_folder(export: Path) -> Path:
+    """Where the data files go."""
+    data = export / FOLDER / "data"
+    data.mkdir(parents=True)
+    return data
+
+
 def write_psychds(
     conn: sqlite3.Connection,
-    folder: Path,
+    export: Path,
     definitions: Sequence[Definition],
     wide: Mapping[str, Sequence[Variable]],
     about: str,
     codebook: str,
     exported_at: str,
 ) -> dict[Path, int]:
-    """Write the folder; returns its CSV files with the rows that each must have.
+    """Finish the folder psych-ds of ``export``, in which the tables lie, and the wide files in psych-ds/data already;
+    returns the CSV files of the tables with the rows that each must have.
 
     ``wide``: study -> columns. ``about``: one paragraph on the data. ``exported_at``: ISO-8601."""
     written: dict[Path, int] = {}
     variables: dict[str, dict[str, Any]] = {}
+    folder = export / FOLDER
     data = folder / "data"
-    data.mkdir(parents=True)
     only = definitions[0].study if len({definition.study for definition in definitions}) == 1 else None
     for table in PUBLISHED:
         file = data / file_name(only, table)
-        write_csv(file, columns_of(conn, table), conn.execute(public_select(conn, table)))
+        if all_public(conn, table):
+            shutil.copyfile(export / f"{table}.csv", file)
+        else:
+            write_csv(file, columns_of(conn, table), conn.execute(public_select(conn, table)))
         written[file] = count_of(conn, table)
         _add(variables, (_column(table, name) for name in columns_of(conn, table)))
-    for study, columns in wide.items():
-        file = data / file_name(study, "wide")
-        versions = [definition for definition in definitions if definition.study == study]
-        written[file] = _write_wide(conn, file, versions, columns)
+    for columns in wide.values():
         _add(variables, (_column("participants", name) for name in PERSON))
         _add(variables, (_variable(column) for column in columns if not column.free_text))
     title = "; ".join(dict.fromkeys(definition.title for definition in definitions)) or "Study without participants"
@@ -69,9 +82,21 @@ def write_psychds(
     (folder / "CHANGES.md").write_text(
         f"# Changes\n\n- {exported_at[:10]}: exported from the study's database.\n", "utf-8"
     )
+    _write_materials(folder / "materials", definitions)
     (folder / "documentation").mkdir()
     (folder / "documentation" / "codebook.md").write_text(codebook, "utf-8")
     return written
+
+
+def _write_materials(folder: Path, definitions: Sequence[Definition]) -> None:
+    """Each version of the study: what participants read and were asked."""
+    folder.mkdir()
+    for definition in definitions:
+        if definition.source is not None:
+            said = json.loads(definition.source.canonical())
+            public = {key: value for key, value in said.items() if key not in NOT_PUBLISHED}
+            file = folder / f"{definition.study}_{definition.short}.json"
+            file.write_text(json.dumps(public, indent=2, ensure_ascii=False), "utf-8")
 
 
 def file_name(study: str | None, table: str) -> str:
@@ -83,23 +108,6 @@ def file_name(study: str | None, table: str) -> str:
 def _alphanumeric(text: str) -> str:
     first, *others = text.split("_")
     return first + "".join(other.capitalize() for other in others)
-
-
-def _write_wide(
-    conn: sqlite3.Connection, file: Path, versions: Sequence[Definition], columns: Sequence[Variable]
-) -> int:
-    """The wide file without free text; returns the rows that it must have."""
-    kept = [*range(len(PERSON)), *(n for n, column in enumerate(columns, len(PERSON)) if not column.free_text)]
-    names = header(columns)
-
-    def rows() -> Iterator[list[Any]]:
-        for row in wide_rows(conn, versions, columns):
-            yield [row[n] for n in kept]
-
-    write_csv(file, [names[n] for n in kept], rows())
-    return int(
-        conn.execute("SELECT count(*) FROM tidy.participants WHERE study = ?", (versions[0].study,)).fetchone()[0]
-    )
 
 
 def _description(

@@ -79,11 +79,21 @@ def columns_of(conn: sqlite3.Connection, table: str) -> tuple[str, ...]:
 
 def rows_of(conn: sqlite3.Connection, table: str) -> Iterator[tuple[object, ...]]:
     """Row by row, in the order of the view."""
-    yield from conn.execute(f"SELECT * FROM {SCHEMA}.{table} ORDER BY rowid")
+    return conn.execute(f"SELECT * FROM {SCHEMA}.{table} ORDER BY rowid")
 
 
 def count_of(conn: sqlite3.Connection, table: str) -> int:
     return int(conn.execute(f"SELECT count(*) FROM {SCHEMA}.{table}").fetchone()[0])
+
+
+def people_of(conn: sqlite3.Connection, study: str) -> int:
+    """How many participants the study has."""
+    return int(conn.execute(f"SELECT count(*) FROM {SCHEMA}.participants WHERE study = ?", (study,)).fetchone()[0])
+
+
+def all_public(conn: sqlite3.Connection, table: str) -> bool:
+    """Whether `public_select` is the whole table as it is."""
+    return "manifest" not in columns_of(conn, table)
 
 
 def public_select(conn: sqlite3.Connection, table: str) -> str:

@@ -157,6 +157,11 @@ def header(columns: Sequence[Variable]) -> list[str]:
     return [*PERSON, *(column.name for column in columns)]
 
 
+def public_places(columns: Sequence[Variable]) -> tuple[int, ...]:
+    """Where in a row stands what may be published: everything but free text."""
+    return (*range(len(PERSON)), *(n for n, column in enumerate(columns, len(PERSON)) if not column.free_text))
+
+
 def wide_rows(
     conn: sqlite3.Connection,
     definitions: Sequence[Definition],
