@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from analysis.export import Table
 from analysis.model import StudyData
-from analysis.results import missing_answers
 
 MOST_NAMED = 6
 
@@ -31,7 +30,7 @@ def _answers(data: StudyData) -> str:
     labels = {condition.key: condition.label for condition in data.conditions}
     said = [
         f"{names[item]}{f', {labels[condition]}' if condition in labels else ''}: {_named(people)}"
-        for item, cells in missing_answers(data).items()
+        for item, cells in data.absent.items()
         for condition, people in cells.items()
     ]
     return f"No answer: {'; '.join(said)}." if said else ""

@@ -15,9 +15,7 @@ from analysis.describe import NOTHING, half_up
 from analysis.export import Table
 from analysis.facts import Facts, with_notes
 from analysis.friedman import friedman
-from analysis.model import Item, StudyData, pivoted
-
-ONCE = "once"
+from analysis.model import ONCE, Item, StudyData, pivoted
 
 
 def shown(data: StudyData) -> Facts:
@@ -39,7 +37,7 @@ def _agreement(data: StudyData, item: Item) -> Facts:
 
 def _share_above(values: list[float], item: Item) -> Facts:
     """{n, agree, percent}: answers above the middle of the scale (agree and strongly agree of five points)."""
-    agree = sum(value > (item.scale_min + item.scale_max) / 2 for value in values)
+    agree = int(np.count_nonzero(np.asarray(values) > (item.scale_min + item.scale_max) / 2))
     percent = 100 * agree / len(values) if values else None
     return with_notes({"n": len(values), "agree": agree, "percent": percent}, "nobody answered")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from analysis.errors import InputError
@@ -59,16 +60,18 @@ def checked_ratings(
 
 def _suspicious(ratings: pd.DataFrame, items: Mapping[str, Item], conditions: Sequence[str]) -> pd.Series:
     """The rows that may be wrong, found at once; ``_wrong`` says what."""
-    keys = ratings["item"].astype(str)
-    repeated = keys.map({key: item.repeated for key, item in items.items()})
-    low = keys.map({key: item.scale_min for key, item in items.items()}).astype(float)
-    high = keys.map({key: item.scale_max for key, item in items.items()}).astype(float)
+    codes, keys = pd.factorize(ratings["item"], use_na_sentinel=False)
+    of_key = [items.get(str(key)) for key in keys]
+    known = np.array([item is not None for item in of_key], dtype=bool)[codes]
+    repeated = np.array([item is not None and item.repeated for item in of_key], dtype=bool)[codes]
+    low = np.array([item.scale_min if item else np.nan for item in of_key], dtype=float)[codes]
+    high = np.array([item.scale_max if item else np.nan for item in of_key], dtype=float)[codes]
     values = pd.to_numeric(ratings["value"], errors="coerce").astype(float)
     there = ratings["condition"].notna()
     return (
         ratings["participant"].isna()
-        | repeated.isna()
-        | (there != (repeated == True))  # noqa: E712 - NaN where the item is unknown
+        | ~known
+        | (there != repeated)
         | (there & ~ratings["condition"].isin(conditions))
         | (ratings["value"].notna() & ~((values >= low) & (values <= high)))
     )

@@ -75,4 +75,6 @@ def compare(item: str, frame: pd.DataFrame) -> Comparison:
 
 
 def _absent(frame: pd.DataFrame, used: pd.DataFrame) -> tuple[str, ...]:
+    if len(frame) == len(used):
+        return ()
     return tuple(str(participant) for participant in frame.index.difference(used.index, sort=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -41,11 +42,12 @@ def describe(values: Sequence[float], scale_min: int, scale_max: int) -> Descrip
     if n == 0:
         return Description(0, None, None, None, dict.fromkeys(range(scale_min, scale_max + 1), 0))
     mean = math.fsum(values) / n
-    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1)) if n > 1 else None
-    whole = all(float(value).is_integer() for value in values)
+    numbers = Counter(values)  # few values occur, often
+    squares = {value: (value - mean) ** 2 for value in numbers}
+    sd = math.sqrt(math.fsum(map(squares.__getitem__, values)) / (n - 1)) if n > 1 else None
+    whole = all(float(value).is_integer() for value in numbers)
     points = range(scale_min, scale_max + 1) if whole else ()
-    counts = {point: sum(value == point for value in values) for point in points}
-    return Description(n, mean, sd, float(median(values)), counts)
+    return Description(n, mean, sd, float(median(values)), {point: numbers[point] for point in points})
 
 
 def half_up(value: float | None, digits: int = 2) -> str:

@@ -13,6 +13,7 @@ from functools import partial
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -63,8 +64,10 @@ def _panels(data: StudyData, item: Item) -> list[Panel]:
     frame = data.by_condition(item)
     found = []
     for first, second in combinations(data.conditions, 2):
-        differences = (frame[first.key] - frame[second.key]).dropna()
-        points = Counter(int(half_up(value, 0).replace("−", "-")) for value in differences)
+        differences = (frame[first.key] - frame[second.key]).dropna().to_numpy(float)
+        points: Counter[int] = Counter()
+        for value, number in zip(*np.unique(differences, return_counts=True), strict=True):
+            points[int(half_up(float(value), 0).replace("−", "-"))] += int(number)
         found.append(Panel(item, first, second, dict(sorted(points.items()))))
     return found
 

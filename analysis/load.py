@@ -61,32 +61,24 @@ def load(
     if run_kind not in RUN_KINDS:
         raise InputError(f"run kind '{run_kind}': it is {' or '.join(RUN_KINDS)}.")
     raw = read_tables(Path(path))
-    name, people, notes = _asked(raw, run_kind, study, definition)
-    completed = people[people["outcome"] == "completed"]
-    if completed.empty:
-        raise NoData(nobody(raw.source, run_kind, len(people), left_out_of(people)))
-    hashes = _versions(completed, pool_versions, raw.source)
-    counted = _counted(raw, name, run_kind, hashes, scale, exclude_bad_rows)
-    check_people(counted.ratings, people, raw.source)
-    found = StudyData(
-        source=raw.source,
-        study=name,
-        run_kind=run_kind,
-        definitions=hashes,
-        items=counted.items,
-        conditions=counted.conditions,
-        participants=described(completed, raw.source),
-        ratings=_kept_columns(counted.of(completed)),
-        flow=flow_of(raw, name, people),
-        left_out=left_out_of(people),
-        notes=(*notes, *counted.notes),
-        simulated=raw.simulated,
-        last_answer=_last_answer(counted.of(completed)),
-        excluded_ratings=_kept_columns(counted.of(people[people["outcome"] == "excluded"])),
-        bad_rows=counted.bad_rows,
-        cases=counted.cases,
-    )
-    return _with_shown(found, raw, list(completed["participant"]))
+    asked = _asked(raw, run_kind, study, definition)
+    hashes = _versions(asked.of("completed"), pool_versions, raw.source)
+    counted = _counted(raw, asked, hashes, scale, exclude_bad_rows)
+    check_people(counted.ratings, asked.people, raw.source)
+    return _with_shown(_analysed(raw, asked, hashes, counted), raw, list(asked.of("completed")["participant"]))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The study that is meant, its participants of one run kind (and version), and notes for the reader."""
+
+    study: str
+    run_kind: str
+    people: pd.DataFrame
+    notes: tuple[str, ...]
+
+    def of(self, outcome: str) -> pd.DataFrame:
+        return self.people[self.people["outcome"] == outcome]
 
 
 @dataclass(frozen=True)
@@ -104,12 +96,36 @@ class _Counted:
         return self.ratings[self.ratings["participant"].isin(people["participant"])]
 
 
+def _analysed(raw: RawTables, asked: _Asked, hashes: tuple[str, ...], counted: _Counted) -> StudyData:
+    """The completed participants' part, and the account of the rest."""
+    completed = asked.of("completed")
+    ratings = counted.of(completed)
+    return StudyData(
+        source=raw.source,
+        study=asked.study,
+        run_kind=asked.run_kind,
+        definitions=hashes,
+        items=counted.items,
+        conditions=counted.conditions,
+        participants=described(completed, raw.source),
+        ratings=_kept_columns(ratings),
+        flow=flow_of(raw, asked.study, asked.people),
+        left_out=left_out_of(asked.people),
+        notes=(*asked.notes, *counted.notes),
+        simulated=raw.simulated,
+        last_answer=_last_answer(ratings),
+        excluded_ratings=_kept_columns(counted.of(asked.of("excluded"))),
+        bad_rows=counted.bad_rows,
+        cases=counted.cases,
+    )
+
+
 def _counted(
-    raw: RawTables, study: str, run_kind: str, hashes: tuple[str, ...], scale: tuple[int, int], exclude_bad_rows: bool
+    raw: RawTables, asked: _Asked, hashes: tuple[str, ...], scale: tuple[int, int], exclude_bad_rows: bool
 ) -> _Counted:
-    rows = _rows(raw, study, run_kind, hashes)
-    items, wording_notes = _items(raw, study, hashes, rows, scale)
-    conditions = _conditions(raw, study, hashes, rows)
+    rows = _rows(raw, asked, hashes)
+    items, wording_notes = _items(raw, asked.study, hashes, rows, scale)
+    conditions = _conditions(raw, asked.study, hashes, rows)
     cases = cases_per_condition(rows)
     ratings, bad = checked_ratings(rows, items, conditions, raw.source.name, exclude_bad_rows, cases > 1)
     notes = (*wording_notes, *_said_of(bad), *_said_of_cases(cases))
@@ -146,14 +162,17 @@ def _with_shown(data: StudyData, raw: RawTables, completed: list[str]) -> StudyD
     )
 
 
-def _asked(
-    raw: RawTables, run_kind: str, study: str | None, definition: str | None
-) -> tuple[str, pd.DataFrame, tuple[str, ...]]:
-    """The study that is meant, its participants of one run kind (and version), and notes for the reader."""
+def _asked(raw: RawTables, run_kind: str, study: str | None, definition: str | None) -> _Asked:
+    """Who is meant; at least one of them completed."""
     people, notes = people_of(raw)
     study = one_study(raw, people, study)
     people = of_kind(people[people["study"] == study], run_kind, raw.source)
-    return study, people if definition is None else of_definition(people, definition, raw.source), notes
+    asked = _Asked(
+        study, run_kind, people if definition is None else of_definition(people, definition, raw.source), notes
+    )
+    if asked.of("completed").empty:
+        raise NoData(nobody(raw.source, run_kind, len(asked.people), left_out_of(asked.people)))
+    return asked
 
 
 def _said_of(bad: tuple[str, ...]) -> tuple[str, ...]:
@@ -184,9 +203,9 @@ def _versions(completed: pd.DataFrame, pool: bool, source: Path) -> tuple[str, .
     return hashes
 
 
-def _rows(raw: RawTables, study: str, run_kind: str, hashes: tuple[str, ...]) -> pd.DataFrame:
+def _rows(raw: RawTables, asked: _Asked, hashes: tuple[str, ...]) -> pd.DataFrame:
     frame = raw.ratings
-    chosen = (frame["study"] == study) & (frame["run_kind"] == run_kind)
+    chosen = (frame["study"] == asked.study) & (frame["run_kind"] == asked.run_kind)
     return frame[chosen & frame["definition_hash"].astype(str).isin(hashes)]
 
 

@@ -74,8 +74,16 @@ class Mixed:
 
 def dummies(levels: Sequence[object]) -> Floats:
     """(rows, distinct − 1) indicator columns, the first level (in sorted order) left away."""
-    codes, names = pd.factorize(np.array([str(level) for level in levels], dtype=object), sort=True)
-    return (codes[:, None] == np.arange(1, max(len(names), 1))).astype(float)
+    codes, names = _coded(levels)
+    order = np.argsort(np.argsort(names))
+    return (order[codes][:, None] == np.arange(1, max(len(names), 1))).astype(float)
+
+
+def _coded(values: Sequence[object]) -> tuple[Ints, npt.NDArray[np.str_]]:
+    """(rows,) numbers of the distinct texts, in the order met, and the texts."""
+    codes, distinct = pd.factorize(np.asarray(values, dtype=object), use_na_sentinel=False)
+    same, names = pd.factorize(np.array([str(value) for value in distinct], dtype=object))  # 1 and "1" are one
+    return same[codes], np.asarray(names, dtype=str)
 
 
 def effects(
@@ -95,8 +103,7 @@ def effects(
         return dict.fromkeys(wanted, Effect(note="too few answers to tell the terms of the model apart"))
     if float(np.ptp(values)) == 0:
         return dict.fromkeys(wanted, Effect(note="all answers are equal"))
-    codes = pd.factorize(np.array([str(name) for name in participants], dtype=object))[0]
-    fitted = fit(_sums(values, design, codes))
+    fitted = fit(_sums(values, design, _coded(participants)[0]))
     if fitted is None:
         return dict.fromkeys(wanted, Effect(note="the model explains every answer: nothing is left to compare with"))
     ends = 1 + np.cumsum([columns.shape[1] for columns in terms.values()])

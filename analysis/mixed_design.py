@@ -33,9 +33,14 @@ def groups_of(data: StudyData) -> dict[str, str]:
     if data.between:
         return {}
     places = {condition.key: place for place, condition in enumerate(data.conditions)}
-    people = zip(data.participants["participant"], data.participants["sequence"], strict=True)
-    met = {str(who): set(str(sequence).split(">")) for who, sequence in people if sequence}
-    found = {who: " + ".join(sorted(keys, key=lambda key: places.get(key, 0))) for who, keys in met.items()}
+
+    def named(sequence: str) -> str:
+        return " + ".join(sorted(set(sequence.split(">")), key=lambda key: places.get(key, 0)))
+
+    sequences = list(data.participants["sequence"])
+    names = {sequence: named(str(sequence)) for sequence in set(sequences) if sequence}
+    people = zip(data.participants["participant"], sequences, strict=True)
+    found = {str(who): names[sequence] for who, sequence in people if sequence}
     return found if len(set(found.values())) > 1 else {}
 
 

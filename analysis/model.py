@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+
+from analysis.describe import Description, describe
 
 RATINGS = ("participant", "condition", "item", "value", "period", "duration_s")
 """Columns of a study's ratings."""
@@ -18,6 +21,9 @@ EXPOSURES = ("participant", "condition", "photo", "known_label", "truth", "diagn
 REPLIES = ("participant", "condition", "response_s")
 PAIRS = ("participant", "condition", "item", "left_side", "right_side", "chosen")
 """Columns of the pairwise choices, one row a pair that was shown; condition is None for a pair shown once."""
+
+ONCE = "once"
+"""In the place of a condition, for items that are rated once."""
 
 
 @dataclass(frozen=True)
@@ -161,13 +167,40 @@ class StudyData:
         rows = self.of_item(item)
         if condition is not None:
             rows = rows[rows["condition"] == condition.key]
-        return [float(value) for value in rows["value"]]
+        return [float(value) for value in rows["value"].to_numpy(float).tolist()]
 
-    @property
+    def described(self, item: Item, condition: Condition | None = None) -> Description:
+        """n, mean, SD, median and counts of an item (in a condition), computed when it is first asked for."""
+        cell = item.key, condition.key if condition else ONCE
+        if cell not in self._described:
+            self._described[cell] = describe(self.values(item, condition), item.scale_min, item.scale_max)
+        return self._described[cell]
+
+    @cached_property
+    def _described(self) -> dict[tuple[str, str], Description]:
+        return {}
+
+    @cached_property
+    def absent(self) -> dict[str, dict[str, list[str]]]:
+        """item -> condition (or ``once``) -> analysed participants without that answer, where there are any."""
+        found = {item.key: self._absent(item) for item in self.items}
+        return {key: cells for key, cells in found.items() if cells}
+
+    def _absent(self, item: Item) -> dict[str, list[str]]:
+        if item.repeated and not self.between:
+            frame = self.by_condition(item)
+            gone = {str(key): frame[key].isna().to_numpy() for key in frame}
+            return {key: [str(who) for who in frame.index[mask]] for key, mask in gone.items() if mask.any()}
+        given = set(self.of_item(item)["participant"])
+        people = [str(who) for who in self.participants["participant"] if who not in given]
+        return {ONCE: people} if people else {}
+
+    @cached_property
     def between(self) -> bool:
         """Whether every participant met one condition only, and not all the same one."""
-        met = self.ratings.dropna(subset=["condition"]).groupby("participant")["condition"]
-        return len(met) > 1 and int(met.nunique().max()) == 1 and self.ratings["condition"].nunique() > 1
+        met = self.ratings[["participant", "condition"]].dropna(subset=["condition"]).drop_duplicates()
+        people = met["participant"].nunique()
+        return people > 1 and len(met) == people and met["condition"].nunique() > 1
 
     def by_condition(self, item: Item, with_excluded: bool = False) -> pd.DataFrame:
         """(participants, conditions) floats of a repeated item, NaN where nothing was answered; means over cases."""
@@ -185,11 +218,18 @@ class StudyData:
             rows = pd.concat([rows, more]) if len(more) else rows
             people += [who for who in self.excluded_ratings["participant"].unique() if who not in set(people)]
         wide = pivoted(rows, "condition", "value")
-        return wide.reindex(index=people, columns=[c.key for c in self.conditions]).astype(float)
+        index = pd.Index(people, dtype=object, name="participant")  # pandas' own strings are slow to loop over
+        return wide.reindex(index=index, columns=[c.key for c in self.conditions]).astype(float)
 
 
 def pivoted(rows: pd.DataFrame, columns: str, values: str) -> pd.DataFrame:
     """(participants, ``columns``): the one value of each cell, or its mean where several cases were answered."""
-    if rows.duplicated(["participant", columns]).any():
+    places, people = pd.factorize(rows["participant"], sort=True)
+    which, names = pd.factorize(rows[columns], sort=True)
+    cells = places * len(names) + which
+    if len(cells) and (min(places.min(), which.min()) < 0 or np.bincount(cells).max() > 1):
         return rows.groupby(["participant", columns], sort=False)[values].mean().unstack(columns)
-    return rows.pivot(index="participant", columns=columns, values=values)
+    table = np.full(len(people) * len(names), np.nan)
+    table[cells] = rows[values].to_numpy(float)
+    index, heads = pd.Index(people, dtype=object, name="participant"), pd.Index(names, name=columns)
+    return pd.DataFrame(table.reshape(len(people), len(names)), index, heads, copy=False)

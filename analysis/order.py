@@ -16,6 +16,7 @@ from analysis.between import Kruskal, kruskal_wallis
 from analysis.distributions import f_tail
 from analysis.friedman import Floats, Friedman, friedman
 from analysis.mixed import Effect, dummies, effects
+from analysis.model import pivoted
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,13 @@ def order_effects(rows: pd.DataFrame, sequences: Mapping[str, str]) -> Order:
         rows: participant, condition, period (1 is the first) and value; one row an answer.
         sequences: participant -> the conditions in the order met, as one text.
     """
-    rows = rows.sort_values(["participant", "period"], kind="stable")
+    people = pd.factorize(rows["participant"], sort=True)[0]
+    rows = rows.iloc[np.lexsort((rows["period"].to_numpy(float), people))]
     terms = {"condition": dummies(list(rows["condition"])), "period": dummies(list(rows["period"]))}
     y = rows["value"].to_numpy(float)
     both = effects(y, list(rows["participant"]), terms)
     fixed = _fixed(rows, terms)
-    wide = rows.pivot(index="participant", columns="period", values="value").dropna()
+    wide = pivoted(rows, "period", "value").dropna()
     return Order(
         both["condition"],
         both["period"],
@@ -66,14 +68,15 @@ def order_effects(rows: pd.DataFrame, sequences: Mapping[str, str]) -> Order:
 
 
 def _carry_over(rows: pd.DataFrame) -> Effect:
-    before = rows.groupby("participant")["condition"].shift()
-    later = rows[before.notna()]
+    who, condition = rows["participant"].to_numpy(object), rows["condition"].to_numpy(object)
+    followed = np.flatnonzero(who[1:] == who[:-1])  # rows are sorted by participant and period
+    before, later = condition[followed], rows.iloc[followed + 1]
     if later["condition"].nunique() < 2 or later["participant"].nunique() < 2:
         return Effect(note="fewer than two periods, conditions or participants")
     terms = {
         "condition": dummies(list(later["condition"])),
         "period": dummies(list(later["period"])),
-        "previous": dummies(list(before[before.notna()])),
+        "previous": dummies(list(before)),
     }
     if terms["previous"].shape[1] == 0:
         return Effect(note="every participant met the same condition before")
@@ -114,8 +117,8 @@ def _left(y: Floats, x: Floats) -> float:
 
 def _by_sequence(rows: pd.DataFrame, sequences: Mapping[str, str]) -> Kruskal:
     means = rows.groupby("participant")["value"].mean()
-    known = means[[str(who) in sequences for who in means.index]]
-    groups = [group.to_numpy(float) for _, group in known.groupby(lambda who: sequences[str(who)])]
+    names = np.array([sequences.get(str(who)) for who in means.index], dtype=object)
+    groups = [means.to_numpy(float)[names == name] for name in sorted(set(names) - {None})]
     return kruskal_wallis(groups, exact=False)
 
 

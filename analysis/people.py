@@ -34,7 +34,7 @@ def people_of(raw: RawTables) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 
 def one_study(raw: RawTables, people: pd.DataFrame, study: str | None) -> str:
-    known = sorted({str(name) for frame in (people, raw.ratings) for name in frame["study"].dropna()})
+    known = sorted({str(name) for frame in (people, raw.ratings) for name in frame["study"].dropna().unique()})
     if not known:
         raise NoData(f"{raw.source}: nobody has taken part yet, so there is nothing to report.")
     if study is None and len(known) == 1:
@@ -93,7 +93,7 @@ def check_people(ratings: pd.DataFrame, people: pd.DataFrame, source: Path) -> N
     doubled = people["participant"][people["participant"].duplicated()]
     if not doubled.empty:
         raise InputError(f"{source}: participant {doubled.iloc[0]} is listed twice among the participants.")
-    strangers = sorted({str(p) for p in ratings["participant"]} - {str(p) for p in people["participant"]})
+    strangers = sorted({str(p) for p in ratings["participant"].unique()} - {str(p) for p in people["participant"]})
     if strangers:
         raise InputError(f"{source}: ratings of {', '.join(strangers)}, who is not among the participants.")
 
@@ -111,8 +111,8 @@ def described(completed: pd.DataFrame, source: Path) -> pd.DataFrame:
     sequences = completed.get("sequence", pd.Series([None] * len(completed), dtype=object))
     return pd.DataFrame(
         {
-            "participant": list(completed["participant"]),
-            "sequence": list(sequences),
+            "participant": pd.Series(list(completed["participant"]), dtype=object),
+            "sequence": pd.Series(list(sequences), dtype=object),
             "demographics": demographics,
         }
     )

@@ -19,14 +19,12 @@ from analysis.facts import Facts, with_notes
 from analysis.friedman import Floats, Friedman
 from analysis.holm import holm
 from analysis.mixed_design import NO_GROUPS, mixed_design
-from analysis.model import Item, StudyData
+from analysis.model import ONCE, Item, StudyData
 from analysis.order import Order, order_effects
 from analysis.rm_anova import paired_t, rm_anova
 from analysis.subgroups import effect_facts, kruskal_facts, mann_whitney_facts
 from analysis.tables import describe_item
 
-ONCE = "once"
-"""In the place of a condition, for items that are rated once."""
 WITHIN = ("friedman", "kendall_w_ci", "pairs", "paired_t", "rm_anova", "clmm", "order")
 BETWEEN = ("kruskal_wallis", "mann_whitney")
 

@@ -16,11 +16,11 @@ from analysis.durations import response_times
 from analysis.facts import Facts, with_notes
 from analysis.manifests import models
 from analysis.mixed_design import groups_of
-from analysis.model import Item, StudyData, pivoted
+from analysis.model import ONCE, StudyData, pivoted
 from analysis.pairs import pairs
 from analysis.reliability import reliability
 from analysis.reliance import reliance
-from analysis.result_items import ONCE, item_facts
+from analysis.result_items import item_facts
 from analysis.subgroups import subgroups
 
 FORMAT = 1
@@ -95,27 +95,10 @@ def exclusions(data: StudyData, comparisons: tuple[Comparison, ...]) -> Facts:
     facts = {
         "participants": data.left_out,
         "rows": list(data.bad_rows),
-        "missing_answers": missing_answers(data),
+        "missing_answers": data.absent,
         "with_and_without": _with_and_without(data, comparisons),
     }
     return with_notes(facts, "no excluded participant has answers")
-
-
-def missing_answers(data: StudyData) -> Facts:
-    """item -> condition -> analysed participants without that answer, where there are any."""
-    missing = {item.key: _missing(data, item) for item in data.items}
-    return {key: cells for key, cells in missing.items() if cells}
-
-
-def _missing(data: StudyData, item: Item) -> Facts:
-    """condition -> participants without an answer, where there are any."""
-    if item.repeated and not data.between:
-        frame = data.by_condition(item)
-        absent = {str(key): [str(who) for who in frame.index[frame[key].isna()]] for key in frame}
-        return {key: people for key, people in absent.items() if people}
-    given = set(data.of_item(item)["participant"])
-    people = [str(who) for who in data.participants["participant"] if who not in given]
-    return {ONCE: people} if people else {}
 
 
 def _with_and_without(data: StudyData, comparisons: tuple[Comparison, ...]) -> Facts | None:

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from analysis.errors import InputError
@@ -154,8 +155,10 @@ def _read_csv(path: Path, name: str) -> pd.DataFrame:
 def _cells(column: pd.Series) -> pd.Series:
     """Stripped text, None where there is none. dtype object: pandas' own strings turn None into NaN."""
     empty = frozenset({""}) if column.name == "participant" else MISSING
-    texts = [str(cell).strip() for cell in column]
-    return pd.Series([None if text in empty else text for text in texts], dtype=object)
+    codes, distinct = pd.factorize(column)  # a text that stands in many rows is looked at once
+    texts = [str(text).strip() for text in distinct]
+    cleaned = np.array([*(None if text in empty else text for text in texts), None], dtype=object)
+    return pd.Series(cleaned[codes], dtype=object)
 
 
 def _require(frame: pd.DataFrame, name: str, where: str, required: tuple[str, ...]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from analysis.compare import Comparison, Pair
-from analysis.describe import NOTHING, Description, bounded, describe, half_up, p_value
+from analysis.describe import NOTHING, Description, bounded, half_up, p_value
 from analysis.export import Table
 from analysis.friedman import Friedman
 from analysis.model import Condition, Item, StudyData
@@ -123,7 +123,7 @@ def tests(data: StudyData, comparisons: Sequence[Comparison]) -> Table:
 
 def describe_item(data: StudyData, item: Item, condition: Condition | None = None) -> Description:
     """Describe one cell of the study."""
-    return describe(data.values(item, condition), item.scale_min, item.scale_max)
+    return data.described(item, condition)
 
 
 def describe_conditions(data: StudyData) -> dict[tuple[Item, Condition], Description]:
