@@ -183,7 +183,7 @@ def _pairwise(
     """Left or right, in the order of ``item.sides``; `pair.as_drawn` puts them in the drawn one and shows pictures."""
     values = [side.value for side in item.sides]
     names = dict(zip(values, (say("pair.left"), say("pair.right")), strict=True))
-    if not any(side.picture for side in item.sides):
+    if all(side.text for side in item.sides):
         for column, side in zip(st.columns(2, wrap=False, gap="xsmall", border=True), item.sides, strict=True):
             column.markdown(f"**{names[side.value]}.** {side.text}")
     return st.segmented_control(

@@ -30,6 +30,8 @@ def show_demographics(services: Services, visit: Visit) -> None:
         if above:
             st.markdown(f"**{question.wording}**")
         item = pair.as_drawn(services, visit, question, None)
+        if item is None:
+            continue
         value = ask(visit.study, item, f"question_{item.id}", stored(visit, item.id), above)
         _below(visit, item, reconcile(services, visit, item.id, value))
     next_clicked(services, visit)
@@ -94,10 +96,12 @@ def _item(services: Services, visit: Visit, n: int, item: Item, period: int | No
     may_skip = f" {say('questions.may_be_left_out')}" if item.missing == "may_skip" else ""
     st.markdown(f"**{n}. {item.wording}**{may_skip}")
     before = stored(visit, item.id, period)
-    item = pair.as_drawn(services, visit, item, period)
-    value = ask(visit.study, item, f"item_{item.id}_{period or 0}", before, labelled=True)
+    met = pair.as_drawn(services, visit, item, period)
+    if met is None:
+        return False
+    value = ask(visit.study, met, f"item_{item.id}_{period or 0}", before, labelled=True)
     is_saved = reconcile(services, visit, item.id, value, period)
-    _below(visit, item, is_saved)
+    _below(visit, met, is_saved)
     return is_saved
 
 

@@ -15,6 +15,9 @@ from study_app.study.definition_errors import Loc, Problem
 from study_app.study.definition_items import kind_of
 from study_app.study.definition_text import texts_in
 
+DRAWS = "generated"
+"""The explainer that draws pictures."""
+
 MAX_ORDERS = 5
 """All orders of five conditions are 120 sequences; more cannot be balanced in a study of this kind."""
 MAX_CONDITIONS = 9
@@ -173,6 +176,7 @@ def _items(data: dict[str, Any]) -> Iterator[Problem]:
             yield from _range(here, name, row, *((0, 100) if kind == "slider" else (None, None)))
         if kind == "pairwise":
             yield from _sides(here, name, row)
+            yield from _drawn_sides(here, name, row, data)
         if kind == "multiple" and options:
             yield from _how_many(here, name, row, len(options))
         if kind == "yes_no" and not english_only and not {"label_yes", "label_no"} <= row.keys():
@@ -193,17 +197,33 @@ def _range(here: Loc, name: str, row: dict[str, Any], low: Any, high: Any) -> It
 
 
 def _sides(here: Loc, name: str, row: dict[str, Any]) -> Iterator[Problem]:
-    """Two texts or two pictures."""
+    """Two texts or two pictures, each in one form."""
     given = []
     for index, side in dicts_in(row, "sides"):
-        there = [field for field in ("text", "picture") if side.get(field)]
+        there = [field for field in ("text", "picture", "shown_in") if side.get(field)]
         given += there
         if len(there) != 1:
-            both = "a text and a picture" if there else "neither text nor picture"
-            text = f"{name}: side '{side.get('value')}' has {both}; it needs one of the two"
+            both = " and ".join(f"a {field}" for field in there) if there else "neither text nor picture nor shown_in"
+            text = f"{name}: side '{side.get('value')}' has {both}; it needs one of them"
             yield Problem((*here, "sides", index), text)
-    if sorted(given) == ["picture", "text"]:
+    if len(given) == 2 and given.count("text") == 1:
         yield Problem((*here, "sides"), f"{name} compares a text with a picture; give two texts or two pictures")
+
+
+def _drawn_sides(here: Loc, name: str, row: dict[str, Any], data: dict[str, Any]) -> Iterator[Problem]:
+    """Pictures that the participant was shown: there are some only after the conditions, and not for everybody."""
+    draw = [str(one.get("key")) for _, one in dicts_in(data, "conditions") if one.get("explainer") == DRAWS]
+    asked_of = [(index, side["shown_in"]) for index, side in dicts_in(row, "sides") if side.get("shown_in")]
+    for index, condition in asked_of:
+        if condition not in draw:
+            text = f"{name}: no pictures are drawn in '{condition}'; conditions with explainer: {DRAWS} are "
+            yield Problem((*here, "sides", index, "shown_in"), text + (", ".join(draw) or "none"))
+    if asked_of and (here[0] == "demographics" or row.get("repeated") is True):
+        text = f"{name} compares pictures of the conditions: it must be among the items, with repeated: false"
+        yield Problem(here, text)
+    if asked_of and row.get("missing") != "may_skip":
+        text = f"{name} compares drawn pictures, and an assistant may have drawn none: it needs missing: may_skip"
+        yield Problem(here, text)
 
 
 def _how_many(here: Loc, name: str, row: dict[str, Any], options: int) -> Iterator[Problem]:

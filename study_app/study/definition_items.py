@@ -156,12 +156,14 @@ class Ranking(_Other):
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Side:
-    """One side of a pair: a text, or a picture whose file is named from the study file. ``value`` is stored when it
-    is chosen, and never shown."""
+    """One side of a pair: a text, or a picture whose file is named from the study file, or what the participant was
+    shown in a condition, the first of the pictures drawn there. ``value`` is stored when it is chosen, and never
+    shown."""
 
     value: str = Field(pattern=KEY)
     text: TextOrNothing = ""
     picture: str = ""
+    shown_in: str = Field(default="", exclude_if=is_default(""))
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

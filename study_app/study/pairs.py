@@ -19,6 +19,14 @@ from study_app.study.exposures import check_active
 from study_app.study.snapshots import read_state
 
 DRAWN = "sides_drawn"
+FIRST_DRAWN = """
+    SELECT e.event ->> '$.images[0].image' AS image
+    FROM exposure x
+    JOIN job j ON j.participant = x.participant AND j.period = x.period AND j.status = 'done'
+              AND j.request ->> '$.photo' = x.photo
+    JOIN job_event e ON e.job = j.id AND e.event ->> '$.type' = 'images_ready'
+    WHERE x.participant = ? AND x.condition = ? AND image IS NOT NULL
+    ORDER BY x.period, j.id, e.n LIMIT 1"""
 
 
 class Pairs:
@@ -29,6 +37,13 @@ class Pairs:
         """The sides as they were drawn, the left one first; None before. Raises NotSaved."""
         with self._database.read() as conn:
             return _drawn(conn, participant, item, period)
+
+    def first_drawn(self, participant: str, condition: str) -> str | None:
+        """SHA-256 of the first picture drawn for the participant in ``condition``, on the photo that counts; None
+        where none was drawn."""
+        with self._database.read() as conn:
+            row = conn.execute(FIRST_DRAWN, (participant, condition)).fetchone()
+        return None if row is None else str(row[0])
 
     def draw(
         self, study: Study, participant: str, item: Pairwise, period: int | None, pictures: Mapping[str, str]

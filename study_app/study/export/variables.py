@@ -12,7 +12,18 @@ from pydantic import ValidationError
 from study_app.study import scoring
 from study_app.study.answers import NOT_SAID
 from study_app.study.definition import Study
-from study_app.study.definition_items import Item, Likert, Multiple, Number, Pairwise, Ranking, Single, Slider, YesNo
+from study_app.study.definition_items import (
+    Item,
+    Likert,
+    Multiple,
+    Number,
+    Pairwise,
+    Ranking,
+    Side,
+    Single,
+    Slider,
+    YesNo,
+)
 from study_app.study.definition_text import Translated
 from study_app.study.export.errors import ExportError
 from study_app.study.state import Value
@@ -171,7 +182,7 @@ def _item(study: Study, item: Item, rated: bool) -> Asked:
             kind = OPTIONS[type(item)]
             values = tuple((option.value, str(option.label)) for option in item.options)
         case Pairwise():
-            kind, values = "choice", tuple((side.value, str(side.text) or side.picture) for side in item.sides)
+            kind, values = "choice", tuple((side.value, _side(side)) for side in item.sides)
         case YesNo():
             kind, values = "choice", (("yes", str(item.label_yes)), ("no", str(item.label_no)))
     if item.missing == NOT_SAID and kind == "choice":
@@ -190,6 +201,10 @@ def _item(study: Study, item: Item, rated: bool) -> Asked:
         note=_note(item, kind),
         translations=_translations(item.wording),
     )
+
+
+def _side(side: Side) -> str:
+    return str(side.text) or side.picture or f"the first picture drawn in {side.shown_in}"
 
 
 def _note(item: Item, kind: AskedKind) -> str:
