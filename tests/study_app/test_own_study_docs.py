@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from study_app.__main__ import DEFAULT_STUDY, ROOT, cli
+from study_app.__main__ import DEFAULT_STUDY, ROOT
 from study_app.study.definition import Study, load_study
 from tests.study_app.conftest import ENGLISH
+from tests.study_app.docs_commands import commands, ran
 
 TEXT = (ROOT / "docs" / "write-your-own-study.md").read_text()
-COMMANDS = re.findall(r"^python -m study_app (.*)$", TEXT, re.MULTILINE)
+COMMANDS = commands("write-your-own-study.md", printed=["my-study.yaml:103: "])
 PIECES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
 
 
@@ -71,16 +70,10 @@ def test_the_instruments_named_on_the_page_are_there() -> None:
 
 def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    done = []
-    for command in COMMANDS:
-        name, *arguments = shlex.split(command.replace("questionnaires/skingen.yaml", str(DEFAULT_STUDY)))
-        # serve runs until it is ended: its arguments are read here, it is started in tests/browser
-        result = CliRunner().invoke(cli, [name, "--help"] if name == "serve" else [name, *arguments])
-        assert result.exit_code == 0, result.output
-        if name == "serve":
-            assert all(option in result.output for option in arguments if option.startswith("--"))
-        done.append(name)
-    assert done == ["check", "simulate", "serve"]
+    for program, *words in COMMANDS:
+        ran(program, *words)
+    assert [words[1] for words in COMMANDS] == ["check", "simulate", "serve"]
+    assert Path("pilot.db").is_file()
 
 
 def test_the_pieces_on_cases_decisions_and_groups_make_a_study(tmp_path: Path) -> None:

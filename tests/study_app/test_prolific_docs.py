@@ -4,34 +4,27 @@ from __future__ import annotations
 
 import csv
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from study_app.__main__ import DEFAULT_STUDY, ROOT, cli
+from study_app.__main__ import DEFAULT_STUDY, ROOT
 from study_app.study.definition import Study, load_study
 from study_app.study.entry import read_arrival
 from study_app.study.media import MediaStore, folder_of
 from study_app.study.store import Store
+from tests.study_app.docs_commands import commands, ran
 from tests.study_app.people import walk_to
 
 TEXT = (ROOT / "docs" / "prolific.md").read_text()
-COMMANDS = [shlex.split(line) for line in re.findall(r"^python -m study_app (.*)$", TEXT, re.MULTILINE)]
+COMMANDS = commands("prolific.md")
 PIECES = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
 
 
 def study_with(piece: dict[str, object], file: Path) -> Study:
     file.write_text(yaml.safe_dump({**yaml.safe_load(DEFAULT_STUDY.read_text()), **piece}, allow_unicode=True))
     return load_study(file)
-
-
-def ran(*words: str) -> str:
-    result = CliRunner().invoke(cli, words, env={"COLUMNS": "200"})
-    assert result.exit_code == 0, f"{' '.join(words)}: {result.output}"
-    return result.output
 
 
 def test_each_site_has_a_good_study(tmp_path: Path) -> None:
@@ -47,14 +40,11 @@ def test_its_commands_run_in_their_order(tmp_path: Path, monkeypatch: pytest.Mon
     study = study_with(PIECES[0], Path("my-study.yaml"))
     study_with({"entry": {"kind": "invitation"}}, Path("my-invited-study.yaml"))
     done = []
-    for name, *arguments in COMMANDS:
-        if name == "serve":  # runs until it is ended: its options are read here
-            assert all(word in ran("serve", "--help") for word in arguments if word.startswith("--"))
-        else:
-            if name == "panel":
-                _people_come(study, Path("study.db"))
-            printed = ran(name, *arguments)
-            assert name != "check" or "panel; kept of a link: PROLIFIC_PID" in printed
+    for program, name, *arguments in COMMANDS:
+        if name == "panel":
+            _people_come(study, Path("study.db"))
+        printed = ran(program, name, *arguments)
+        assert name != "check" or "panel; kept of a link: PROLIFIC_PID" in printed
         done.append(name)
     assert done == ["check", "serve", "serve", "panel", "invite"]
     assert printed.count("https://study.example.org/?code=") == 40
