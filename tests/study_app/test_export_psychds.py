@@ -197,7 +197,7 @@ BROKEN: list[tuple[str, Callable[[Path], object]]] = [
         "VARIABLE_MISSING_FROM_CSV_COLUMNS",
         change(lambda metadata: metadata["variableMeasured"].append("nowhere")),  # type: ignore[attr-defined]
     ),
-    ("CSV_HEADER_MISSING", put("data/trial-1_data.csv", "\r\n")),
+    ("CSV_HEADER_MISSING", put("data/trial-1_data.csv", "")),
     ("CSV_HEADER_REPEATED", put("data/trial-1_data.csv", "participant,participant\r\n")),
     ("CSV_HEADER_LENGTH_MISMATCH", append("one,cell,more\r\n")),
     ("CSV_FORMATTING_ERROR", append('"never closed\r\n')),
