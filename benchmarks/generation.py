@@ -4,7 +4,8 @@
 
 The peer is what a plain script would do: the same Stable Diffusion inpainting pipeline with the same weights, LoRA and
 IP-Adapter, called once per picture with the same prompts, references, seeds, size and threads, for ``full-steps``
-guided steps. First table: one row per lever, all rows in turn in one process. Second: the app through its door, as a
+guided steps. First table: one row per lever, all rows in turn in one process. Second: what previews cost, by the VAE
+and by a TAESD of random weights. Third: the app through its door, as a
 participant meets it, in turn with the same loop; "without adapters" is that loop with LoRA and IP-Adapter left out,
 which draws other pictures, but is the cheapest that a loop can be. The last lines are ratios of medians.
 """
@@ -25,6 +26,7 @@ from PIL import Image
 
 from benchmarks import levers
 from benchmarks.plain_loop import PlainLoop
+from benchmarks.previews import preview_levers
 from benchmarks.running_app import DidNotStart, Memory, running_app, wait_for_models
 from pipeline.client import PipelineClient
 from pipeline.loading import load_skingen
@@ -152,6 +154,7 @@ def main(
         rows = levers.levers(skingen, full)
         task = next(levers.works(skingen, FIRST_SEED, PICTURES, 1))
         typer.echo(levers.table(levers.measure(rows, task, repeats)) + "\n")
+        typer.echo(levers.table(levers.measure(preview_levers(skingen), task, repeats)) + "\n")
         if judged:
             typer.echo(levers.judged(skingen, rows, list(levers.works(skingen, FIRST_SEED, PICTURES, judged))) + "\n")
         if app:

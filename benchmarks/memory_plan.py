@@ -100,15 +100,20 @@ def unet(pictures: int = 4) -> float:
     return working(model, lambda m: m(latents, torch.ones((), device="meta"), encoder_hidden_states=words))
 
 
+def stable_diffusion_vae() -> diffusers.AutoencoderKL:
+    """Stable Diffusion 1.5's, on whichever device is torch's default."""
+    return diffusers.AutoencoderKL(
+        block_out_channels=(128, 256, 512, 512),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=2,
+        latent_channels=4,
+    )
+
+
 def vae(pictures: int = 4) -> float:
     with torch.device("meta"):
-        model = diffusers.AutoencoderKL(
-            block_out_channels=(128, 256, 512, 512),
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            layers_per_block=2,
-            latent_channels=4,
-        ).to(HALF)
+        model = stable_diffusion_vae().to(HALF)
     latents = torch.empty(pictures, 4, 64, 64, dtype=HALF, device="meta")
     return working(model, lambda m: m.decode(latents))
 

@@ -8,9 +8,8 @@ not change between pictures or answers (the photo's latents, prompts, fused LoRA
 from __future__ import annotations
 
 import hashlib
-import queue
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,9 +24,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from pipeline.adapt import AdapterManager, AdapterSet, drawn_together
+from pipeline.adapt import AdapterManager, AdapterSet
+from pipeline.batching import Batches, Tell, on_a_thread
 from pipeline.formats.errors import WeightsError
-from pipeline.formats.extras import Extras, slice_attention, tune
+from pipeline.formats.extras import Extras, tune
 from pipeline.formats.ip_adapter_files import is_plus, load_ip_adapter, reference_width
 from pipeline.formats.lora_files import read_lora
 from pipeline.formats.lora_layers import add_for_good, put_on
@@ -105,13 +105,13 @@ class Generator:
         """TAESD, where the profile has it"""
         self.nothing: Tensor | None = None
         """(1, tokens, dim), what IP-Adapter plus is given without a picture; of the plain one it is zero"""
-        self.most: int | None = None
-        """Pictures in one batch, at most; lowered when the memory does not hold more"""
+        self.preview_every: int | None = PREVIEW_EVERY
+        """Steps between two previews; None: no previews"""
         self.without_area: Generator | None = None
         """Draws where no area was found; None: this one does"""
         self.remarks: list[str] = []
         """What did not go as planned in the last drawing, for the manifest"""
-        self._sliced = False
+        self._batches = Batches(pipe)
         self._loras = FusedLoras(pipe)
         self._prompts: OrderedDict[tuple[str | None, float, str], Tensor] = OrderedDict()
 
@@ -138,7 +138,7 @@ class Generator:
         pipe.set_progress_bar_config(disable=True)
         precision = extras.precision or precision_of(settings.get("precision", "auto"))
         generator = cls(pipe, adapters, int(settings["image_size"]), Schedule.of(settings), precision)
-        generator.most = settings.get("batch")
+        generator._batches.most = settings.get("batch")
         if extras.previews is not None:
             generator.previewer = AutoencoderTiny.from_pretrained(
                 extras.previews, dtype=extras.dtype, local_files_only=True
@@ -190,15 +190,14 @@ class Generator:
         halves; `remarks` says so. Closing the iterator cancels at the next step.
         Raises DrawingFailed rather than showing something that is not a picture.
         """
-        self.remarks = []
+        self.remarks = self._batches.remarks = []
         if mask is None and self.without_area is not None:
             yield from self.without_area.draw(photo, None, orders)
             self.remarks = [*self.without_area.remarks, DRAWN_BY]
             return
         frame = None if mask is None else frame_around(mask)
         canvas = self._canvas(photo, frame)
-        groups = drawn_together([order.plan for order in orders])
-        work = deque(batch for adapters, places in groups.items() for batch in self._batches(adapters, places))
+        work = self._batches.of([order.plan for order in orders])
         steps, done = self.schedule.steps, 0
         pictures = [photo if frame else canvas.square] * len(orders)  # what is not drawn yet is previewed as that
         while work:
@@ -213,30 +212,9 @@ class Generator:
                         yield Progress(done + news.step, total, tuple(pictures) if news.previews else ())
                 done += steps
             except torch.OutOfMemoryError:
-                self._save_memory(len(places))
-                work.extendleft(reversed(self._batches(adapters, places)))
+                self._batches.save_memory(len(places))
+                work.extendleft(reversed(self._batches.cut(adapters, places)))
         yield pictures
-
-    def _batches(self, adapters: AdapterSet, places: Sequence[int]) -> list[tuple[AdapterSet, Sequence[int]]]:
-        size = self.most or len(places)
-        return [(adapters, places[i : i + size]) for i in range(0, len(places), size)]
-
-    def _save_memory(self, n: int) -> None:
-        """After ``n`` pictures at once were too many: from here on half as many; or attention in slices.
-
-        To be called while the error is handled; it is raised again when nothing is left to save.
-        """
-        if self.pipe.device.type == "cuda":
-            torch.cuda.empty_cache()
-        if n > 1:
-            self.most = n // 2
-            self.remarks.append(f"the memory did not hold {n} pictures at once: {self.most} at a time were drawn")
-        elif not self._sliced:
-            slice_attention(self.pipe)
-            self._sliced = True
-            self.remarks.append("the memory did not hold one picture: attention was computed in slices")
-        else:
-            raise
 
     @torch.inference_mode()
     def _canvas(self, photo: Image.Image, frame: Frame | None) -> Canvas:
@@ -255,51 +233,33 @@ class Generator:
         self, canvas: Canvas, adapters: AdapterSet, orders: Sequence[Order]
     ) -> Iterator[Progress | list[Image.Image]]:
         """One call of the pipeline on a thread, its steps as a stream."""
-        news: queue.Queue[Progress | list[Image.Image] | BaseException] = queue.Queue()
-        cancelled = threading.Event()
-        work = threading.Thread(target=self._call, args=(canvas, adapters, orders, news, cancelled), daemon=True)
-        work.start()
-        try:
-            while True:
-                item = news.get()
-                if isinstance(item, BaseException):
-                    raise item
-                yield item
-                if isinstance(item, list):
-                    return
-        finally:
-            cancelled.set()
-            work.join()
+        return on_a_thread(lambda tell, cancelled: self._call(canvas, adapters, orders, tell, cancelled))
 
     def _call(
-        self, canvas: Canvas, adapters: AdapterSet, orders: Sequence[Order], news: Any, cancelled: threading.Event
+        self, canvas: Canvas, adapters: AdapterSet, orders: Sequence[Order], tell: Tell, cancelled: threading.Event
     ) -> None:
         steps, guided = self.schedule.steps, self.schedule.guided
 
         def after_step(pipe: Any, step: int, _time: Any, values: dict[str, Tensor]) -> dict[str, Tensor]:
             if cancelled.is_set():
                 pipe._interrupt = True
-            shown = step % PREVIEW_EVERY == PREVIEW_EVERY - 1 and step + 1 < steps
+            every = self.preview_every
+            shown = every is not None and step % every == every - 1 and step + 1 < steps
             previews = self._previews(values["latents"]) if shown else ()
-            news.put(Progress(step + 1, steps, previews))
+            tell(Progress(step + 1, steps, previews))
             return unguided(pipe, values) if step + 1 == guided < steps else values
 
-        try:
-            with torch.inference_mode(), self._wearing(adapters, orders):
-                words, drawn = self._words(adapters, orders, guided > 0), self._drawn_from_seeds(canvas, orders)
-                with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
-                    out = self.pipe(
-                        **words, **drawn, image=canvas.square, mask_image=canvas.area, height=self.size,
-                        width=self.size, num_inference_steps=steps, strength=1.0,
-                        guidance_scale=self.schedule.guidance if guided else 1.0,
-                        **self._image_prompts(orders), output_type="np",
-                        callback_on_step_end=after_step, callback_on_step_end_tensor_inputs=list(GUIDED_VALUES),
-                    ).images  # fmt: skip
-            news.put(
-                [] if cancelled.is_set() else [self._checked(o.label, x) for o, x in zip(orders, out, strict=True)]
-            )
-        except BaseException as error:  # handed to the reader, which raises it
-            news.put(error)
+        with torch.inference_mode(), self._wearing(adapters, orders):
+            words, drawn = self._words(adapters, orders, guided > 0), self._drawn_from_seeds(canvas, orders)
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
+                out = self.pipe(
+                    **words, **drawn, image=canvas.square, mask_image=canvas.area, height=self.size,
+                    width=self.size, num_inference_steps=steps, strength=1.0,
+                    guidance_scale=self.schedule.guidance if guided else 1.0,
+                    **self._image_prompts(orders), output_type="np",
+                    callback_on_step_end=after_step, callback_on_step_end_tensor_inputs=list(GUIDED_VALUES),
+                ).images  # fmt: skip
+        tell([] if cancelled.is_set() else [self._checked(o.label, x) for o, x in zip(orders, out, strict=True)])
 
     @contextmanager
     def _wearing(self, adapters: AdapterSet, orders: Sequence[Order]) -> Iterator[None]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmarks import generation, levers
+from benchmarks import cases, generation, levers, previews
 from benchmarks.running_app import Memory, RunningApp
 from pipeline.client import PipelineClient
 from pipeline.generate import Order
@@ -104,3 +104,30 @@ def test_the_peer_without_adapters_is_asked_for_the_same_pictures() -> None:
     (order,) = generation.without_adapters(task).orders
     assert (order.plan.lora, order.plan.ip_adapter_scale, order.reference) == (None, 0.0, None)
     assert (order.label, order.prompt, order.seed) == ("acne", "acne", 7)
+
+
+def test_the_tiny_decoder_is_the_real_ones_size_and_cheaper_than_half_a_vae() -> None:
+    """1.22 M parameters in each half (the published taesd_encoder and taesd_decoder.safetensors: 4.9 MB of float32)."""
+    decoder = previews.taesd(4).decoder
+    assert round(sum(p.numel() for p in decoder.parameters()) / 1e6, 2) == 1.22
+    counted = previews.operations()
+    whole, half, tiny = counted.values()
+    assert 3.9 < whole / half < 4.4, "a quarter of the pixels"
+    assert tiny < half
+
+
+def test_case_search_is_measured_on_what_it_writes(tmp_path: Path) -> None:
+    cases.write_library(tmp_path, 40, 8)
+    lines = cases.exact(40, 8, 2)
+    assert lines[0].startswith("40 cases of 8 + 8 numbers")
+    assert all("ms" in line for line in lines[2:])
+
+
+def test_what_the_index_finds_is_counted() -> None:
+    class Proposes:
+        def search(self, query: np.ndarray, k: int, among: None) -> list[int]:
+            return [0, 1, 9]
+
+    vectors = np.eye(10, dtype=np.float32)
+    query = np.arange(10, 0, -1, dtype=np.float32)  # nearest: 0, 1, 2, 3
+    assert cases.hit(Proposes(), vectors, query) == 0.5  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -65,8 +66,8 @@ class Server:
         yield 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
+@contextmanager
+def running_server() -> Iterator[Server]:
     served = Server()
     app = Starlette(routes=[Route("/v1/chat/completions", served.answer, methods=["POST"])])
     running = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="off"))
@@ -79,6 +80,12 @@ def server() -> Iterator[Server]:
     running.should_exit = True
     running.force_exit = True
     thread.join(5)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running_server() as served:
+        yield served
 
 
 @pytest.fixture(autouse=True)
