@@ -49,7 +49,7 @@ wider than the window, and pages in another language than the participant's.
 |---|---|---|---|---|---|---|---|---|---|
 {rows}
 
-Together {pages} pages, {looks} looks, {findings} findings. Scripted models answered behind the real door; the
+Together {pages} pages, {looks} looks, {findings} findings.{left} Scripted models answered behind the real door; the
 embedded models are walked with in `tests/browser/test_participant.py`.
 """
 
@@ -144,7 +144,14 @@ def all_walks(folder: Path) -> tuple[str, tuple[Outcome, ...]]:
 def written(opened: str, outcomes: Iterable[Outcome]) -> str:
     """The page for docs/."""
     outcomes = tuple(outcomes)
+    done = {(one.study, one.width, one.language) for one in outcomes}
+    left = [
+        f"{study} at {width} in {language}"
+        for study, width, language in COMBINATIONS
+        if (study, width, language) not in done
+    ]
     return TEXT.format(
+        left=f" Still to be walked: {'; '.join(left)}." if left else "",
         chromium=opened,
         axe=version("axe-playwright-python"),
         rows="\n".join(outcome.row() for outcome in outcomes),
