@@ -6,6 +6,7 @@ file formats of the full-size ones.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,9 +20,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.phantom import HELD_OUT
+from pipeline.profile import load_profile
+from pipeline.schedule import Schedule as Sampling
 from pipeline.training.augment import cropped, turned
 from pipeline.training.data import Phantoms, phantoms
 from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.training.readers import trained
+from pipeline.training.reward import Reward, as_answered, wishes
+from pipeline.training.skingpt import knowledge
 from pipeline.training.unet import STABLE_DIFFUSION, Frozen, encode_all, example, prompts_of
 
 ADAPTERS = PACK / "adapters"
@@ -33,11 +39,25 @@ def load_unet() -> UNet2DConditionModel:
     return UNet2DConditionModel.from_pretrained(STABLE_DIFFUSION / "unet", dtype=torch.float32).requires_grad_(False)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """When a LoRA begins to learn also from what its own pictures show, and where cosines and the training end."""
+
+    plain: int
+    ends: tuple[int, ...]
+
+    @classmethod
+    def of(cls, stages: list[int], shortened: int | None) -> Lesson:
+        """stages: the end of learning from phantoms alone, then one or more ends of learning from both"""
+        plain, *ends = stages if shortened is None else (shortened // 2, shortened)
+        return cls(plain, tuple(ends))
+
+
 def train_lora(
-    name: str, settings: dict[str, Any], data: Phantoms, latents: Tensor, frozen: Frozen, steps: int
+    name: str, settings: dict[str, Any], data: Phantoms, latents: Tensor, reward: Reward, lesson: Lesson
 ) -> None:
-    """One LoRA on ``data``; alpha equals the rank, so that its scale is 1 with or without metadata."""
-    unet = load_unet()
+    """One LoRA on ``data``, then on ``reward`` too; alpha equals the rank: its scale is 1 with or without metadata."""
+    unet, frozen = load_unet(), reward.frozen
     unet.set_attn_processor(AttnProcessor())  # as in `unet.run`
     unet.add_adapter(LoraConfig(r=settings["rank"], lora_alpha=settings["rank"], target_modules=TARGETS))
 
@@ -46,9 +66,14 @@ def train_lora(
         inputs, target, times = example(data, latents, rows, frozen, generator, 0.05)
         with torch.no_grad():
             words = frozen.words(prompts_of(data, rows, generator, silent=0.05))
-        return F.mse_loss(unet(inputs, times, words).sample.float(), target)
+        loss = F.mse_loss(unet(inputs, times, words).sample.float(), target)
+        if step < lesson.plain:
+            return loss
+        return loss + settings["reward_weight"] * reward.loss(unet, settings["reward_batch"], generator)
 
-    train(f"lora-{name}", unet, step_loss, Schedule(steps, settings["lr"], warmup=20, save_every=200))
+    *restarts, steps = (lesson.plain, *lesson.ends)
+    schedule = Schedule(steps, settings["lr"], tuple(restarts), warmup=20, save_every=50)
+    train(f"lora-{name}", unet, step_loss, schedule)
     # PEFT's own key names: the conversion to diffusers' names mixes two styles here, and loading such a file
     # leaves the attention layers out with a mere warning
     state = {k: v.half().contiguous() for k, v in get_peft_model_state_dict(unet).items()}
@@ -122,7 +147,8 @@ def train_ip_adapter(settings: dict[str, Any], data: Phantoms, latents: Tensor, 
         condition = {"image_embeds": [picture[:, None]]}
         return F.mse_loss(unet(inputs, times, words, added_cond_kwargs=condition).sample.float(), target)
 
-    train("ip-adapter", own, step_loss, Schedule(steps, settings["lr"], warmup=20, save_every=200))
+    schedule = Schedule(steps, settings["lr"], tuple(settings["restarts"]), warmup=20, save_every=200)
+    train("ip-adapter", own, step_loss, schedule)
     save_file(own.state(), ADAPTERS / "ip-adapter.safetensors")
 
 
@@ -137,10 +163,17 @@ def run(steps: int | None = None) -> None:
     latents = encode_all(data, frozen, "train")
     lora, ip = settings["lora"], settings["ip_adapter"]
     train_ip_adapter(ip, data, latents, frozen, steps or ip["steps"])
-    train_lora("all", lora, data, latents, frozen, steps or lora["steps_all"])
     kept_out = phantoms("held_out", settings["held_out_phantoms"], label=HELD_OUT, least_extent=least)
     name = HELD_OUT.replace(" ", "-")
-    train_lora(name, lora, kept_out, encode_all(kept_out, frozen, name), frozen, steps or lora["steps_held_out"])
+    own = encode_all(kept_out, frozen, name)
+    readers = settings["readers"]
+    seeing = trained([(data, latents), (kept_out, own)], frozen.vae, readers, steps or readers["steps"])
+    known, how = knowledge(), Sampling.of(load_profile("phantom").settings)
+    reward = Reward(data, frozen, seeing, as_answered(known), how)
+    train_lora("all", lora, data, latents, reward, Lesson.of(lora["all"], steps))
+    anywhere = {label: wishes(kept_out, HELD_OUT) for label in known}
+    reward = Reward(data, frozen, seeing, anywhere, how)
+    train_lora(name, lora, kept_out, own, reward, Lesson.of(lora["held_out"], steps))
     listing = {
         "loras": [
             {"name": name, "file": f"{name}.safetensors", "labels": [HELD_OUT], "weight": 1.0},

@@ -28,7 +28,7 @@ PARTS: dict[str, Part] = {
     "sam": Part("SAM."),
     "skingpt": Part("SkinGPT and its captioner: ViT, LLaMA, Q-Former, then the two steps."),
     "detector": Part("GroundingDINO."),
-    "adapters": Part("IP-Adapter and LoRAs.", ("unet",)),
+    "adapters": Part("IP-Adapter and LoRAs.", ("unet", "skingpt")),
     "dino": Part("DINOv2, for scores of generated pictures only."),
     "cases": Part("The case library and the gallery.", ("clip", "skingpt")),
 }
