@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import textwrap
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -31,6 +31,10 @@ Cells = Mapping[tuple[Item, Condition], Description]
 SIMULATED = "SIMULATED DATA"
 WIDTH_IN, HEIGHT_IN, DPI = 3.6, 3.0, 300
 """One journal column, at the resolution printers ask for."""
+PLOT_WIDTH_IN = 3.1
+"""What the axis leaves of the width, roughly."""
+NUMBER_WIDE_PT, NUMBER_TALL_PT = 14.5, 5.8
+"""A mean of two decimals in Figure 9."""
 PNG_LEVEL = 4
 """zlib's level: a third of the time of the usual 6 for a file a tenth larger."""
 
@@ -147,46 +151,52 @@ def alt_text(cells: Cells) -> str:
 def _draw_bars(
     axes: Axes, column: Mapping[Item, Description], place: int, of: int, label: str, palette: Palette
 ) -> None:
-    """One system's bars: place ``place`` of ``of`` in every item's group."""
+    """One system's bars: place ``place`` of ``of`` in every item's group; the means stand below the axis."""
     width = 0.8 / of
-    halo: list[AbstractPathEffect] = [withStroke(linewidth=2.2, foreground=palette.background)]
-    for group, (item, cell) in enumerate(column.items()):
-        x = group + (place - (of - 1) / 2) * width
-        height = 0.0 if cell.mean is None else cell.mean - item.scale_min
-        axes.bar(
-            x,
-            height,
-            width * 0.9,
-            bottom=item.scale_min,
-            color=palette.bars[place],
-            edgecolor=palette.ink,
-            linewidth=0.4,
-            label=label if group == 0 else None,
-        )
-        if cell.mean is not None and cell.sd is not None:
-            whisker = axes.errorbar(x, cell.mean, cell.sd, color=palette.ink, capsize=2, linewidth=0.8, capthick=0.8)
-            for artist in whisker.get_children():
-                artist.set_path_effects(halo)
-        bar, ink = palette.bars[place], palette.ink
-        axes.annotate(
-            half_up(cell.mean),
-            (x, 0),
-            (0, 3),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="center",
-            fontsize=5.5,
-            color=readable_on(bar) if height > 0 else ink,
-            bbox={"facecolor": bar if height > 0 else palette.background, "edgecolor": "none", "pad": 0.4},
-            zorder=6,  # a whisker may end behind the number
-        )
+    xs = [group + (place - (of - 1) / 2) * width for group in range(len(column))]
+    axes.bar(
+        xs,
+        [0.0 if cell.mean is None else cell.mean - item.scale_min for item, cell in column.items()],
+        width * 0.9,
+        bottom=[item.scale_min for item in column],
+        color=palette.bars[place],
+        edgecolor=palette.ink,
+        linewidth=0.4,
+        label=label,
+    )
+    spread = [(x, cell.mean, cell.sd) for x, cell in zip(xs, column.values(), strict=True) if cell.sd is not None]
+    if spread:
+        ends = zip(*spread, strict=True)
+        style: dict[str, Any] = {"ecolor": palette.ink, "capsize": 2, "elinewidth": 0.8, "capthick": 0.8}
+        halo: list[AbstractPathEffect] = [withStroke(linewidth=2.2, foreground=palette.background)]
+        for artist in axes.errorbar(*ends, fmt="none", **style).get_children():
+            artist.set_path_effects(halo)
+    _write_means(axes, xs, column.values(), of, palette)
+
+
+def _write_means(axes: Axes, xs: Sequence[float], cells: Iterable[Description], of: int, palette: Palette) -> None:
+    """Below the axis, where neither a bar nor a whisker can hide a number, nor a number them."""
+    room = _room(len(xs), of)
+    if room < NUMBER_TALL_PT:  # the table has them
+        return
+    at: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+    how: dict[str, Any] = {"fontsize": 5.5, "color": palette.ink, "rotation": 0 if room >= NUMBER_WIDE_PT else 90}
+    for x, cell in zip(xs, cells, strict=True):
+        axes.annotate(half_up(cell.mean), (x, 0), (0, -2), ha="center", va="top", **at, **how)
+
+
+def _room(items: int, systems: int) -> float:
+    """Points of paper between the middles of two bars."""
+    return 0.8 / systems * PLOT_WIDTH_IN * 72 / (items + 0.1)
 
 
 def _dress(axes: Axes, items: Sequence[Item], cells: Cells, palette: Palette) -> None:
     low = min(item.scale_min for item in items)
     high = max(item.scale_max for item in items)
-    tops = [cell.mean + (cell.sd or 0) for cell in cells.values() if cell.mean is not None]
-    axes.set_ylim(low, max([high, *tops]) + 0.02 * (high - low))  # a whisker may end above the scale
+    known = [(cell.mean, cell.sd or 0) for cell in cells.values() if cell.mean is not None]
+    top, bottom = max([high, *(m + sd for m, sd in known)]), min([low, *(m - sd for m, sd in known)])
+    margin = 0.02 * (high - low)  # a whisker may end beyond the scale
+    axes.set_ylim(bottom - margin if bottom < low else low, top + margin)
     axes.set_yticks(range(low, high + 1))
     axes.set_xlim(-0.55, len(items) - 0.45)
     width = max(12, round(42 / len(items)))
@@ -194,7 +204,9 @@ def _dress(axes: Axes, items: Sequence[Item], cells: Cells, palette: Palette) ->
     axes.set_ylabel("Rating (mean ± SD)", fontsize=7, color=palette.ink)
     axes.set_xlabel(f"Bars: mean. Whiskers: ± SD. {n_label(cells)}", fontsize=6.5, color=palette.ink)
     axes.tick_params(labelsize=7, color=palette.ink, labelcolor=palette.ink, width=0.6)
-    axes.tick_params(axis="x", length=0)
+    room = _room(len(items), len(cells) // len(items))
+    below = 0 if room < NUMBER_TALL_PT else 6.5 if room >= NUMBER_WIDE_PT else 15
+    axes.tick_params(axis="x", length=0, pad=3.5 + below)
     axes.set_axisbelow(True)
     axes.yaxis.grid(True, color=palette.grid, linewidth=0.6)
     axes.set_facecolor(palette.background)

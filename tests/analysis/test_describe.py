@@ -1,13 +1,18 @@
-"""How numbers are printed."""
+"""How cells are described, numbers printed and ratings laid out as participants by conditions."""
 
 from __future__ import annotations
 
 import math
 from fractions import Fraction
 
+import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis.describe import bounded, describe, half_up, p_value
+from analysis.model import pivoted
 
 
 def test_every_mean_of_32_answers_is_rounded_half_up() -> None:
@@ -47,3 +52,20 @@ def test_answers_between_the_points_are_not_counted_as_points() -> None:
     cell = describe([3.5, 4.0], 1, 5)
     assert cell.counts == {}
     assert cell.mean == 3.75
+
+
+cells = st.lists(st.tuples(st.integers(1, 30), st.sampled_from("abc")), unique=True, min_size=1)
+
+
+@settings(deadline=None)
+@given(cells, st.booleans())
+def test_pivoted_is_pandas_own_or_the_mean_of_several_cases(places: list[tuple[int, str]], twice: bool) -> None:
+    rows = pd.DataFrame({"participant": [f"P{who}" for who, _ in places], "condition": [key for _, key in places],
+                         "value": np.arange(len(places), dtype=float)})  # fmt: skip
+    rows = rows.astype({"participant": object, "condition": object})
+    expected = rows.pivot(index="participant", columns="condition", values="value")
+    given_rows = pd.concat([rows, rows.assign(value=rows["value"] + 1)]) if twice else rows
+    found = pivoted(given_rows, "condition", "value").sort_index().sort_index(axis=1)
+    assert list(found.index) == list(expected.index)
+    assert list(found.columns) == list(expected.columns)
+    np.testing.assert_array_equal(found.to_numpy(), expected.to_numpy() + (0.5 if twice else 0))

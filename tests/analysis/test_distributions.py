@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -28,6 +28,7 @@ def test_tails_and_quantiles(x: float, df: float) -> None:
     assert p == 0 or ours.t_quantile(p, df) == stats.t.ppf(p, df)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(1, 5), min_size=3, max_size=3), min_size=1, max_size=20))
 def test_midranks(rows: list[list[int]]) -> None:
     assert (ours.midranks(rows) == stats.rankdata(rows, axis=1)).all()
@@ -39,6 +40,7 @@ def test_midranks(rows: list[list[int]]) -> None:
 answers = st.lists(st.integers(1, 7), min_size=2, max_size=40)
 
 
+@settings(deadline=None)
 @given(answers, answers, answers)
 def test_tests_that_use_them(first: list[int], second: list[int], third: list[int]) -> None:
     if len({*first, *second}) > 1:

@@ -9,20 +9,26 @@ import sqlite3
 import statistics
 import subprocess
 import sys
+import zlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from fontTools.ttLib import TTFont
 from PIL import Image
 from scipy import stats
 from typer.testing import CliRunner
 
 from analysis import figures
 from analysis.__main__ import app
+from analysis.describe import Description
+from analysis.model import Condition, Item
+from analysis.pdf_fonts import NEEDED
 from analysis.report import Summary, html, summarise
 from tests.analysis.builder import CONDITIONS, ONCE, REPEATED, Book, answered
 
@@ -136,6 +142,40 @@ def test_figure_is_a_journal_column_and_the_page_shows_the_exported_file(summary
     assert summary.figure9("light", "svg") == (report / "figure9.svg").read_bytes()
     dark = Image.open(io.BytesIO(summary.figure9("dark", "png"))).convert("RGB")
     assert dark.getpixel((0, 0)) == (0x12, 0x19, 0x1D)
+
+
+@pytest.mark.parametrize(("items", "turned"), [(3, 0), (9, 90)])
+def test_no_number_of_figure_9_hides_a_whisker_or_is_hidden(items: int, turned: int) -> None:
+    """Means near the ends of the scale, whose whiskers end beyond it."""
+    systems = [Condition(key, key) for key in "abc"]
+    rated = [Item(f"i{number}", f"item {number}", "", "", 1, 5, True) for number in range(items)]
+    cells = {(item, c): Description(9, mean, 1.4, 3.0, {}) for item in rated
+             for c, mean in zip(systems, (1.2, 3.0, 4.6), strict=True)}  # fmt: skip
+    figure = figures.figure9(cells)
+    (axes,) = figure.axes
+    numbers = [text.get_window_extent() for text in axes.texts]
+    assert [text.get_text() for text in axes.texts].count("4.60") == items
+    assert {text.get_rotation() for text in axes.texts} == {turned}
+    assert all(number.y1 < axes.get_window_extent().y0 for number in numbers)
+    names = [label.get_window_extent() for label in axes.get_xticklabels()]
+    assert all(number.y0 > name.y1 for number in numbers for name in names)
+    assert not any(a.overlaps(b) for a, b in combinations(numbers, 2))
+    assert axes.get_ylim()[0] < 1.2 - 1.4
+    assert axes.get_ylim()[1] > 4.6 + 1.4
+
+
+def test_fonts_in_a_pdf_are_whole_outlines_and_nothing_else(report: Path) -> None:
+    pdf = (report / "figure9.pdf").read_bytes()
+    streams = [
+        zlib.decompress(found) for found in re.findall(rb"FlateDecode.*?stream\r?\n(.*?)\r?\nendstream", pdf, re.S)
+    ]
+    fonts = [TTFont(io.BytesIO(stream)) for stream in streams if stream.startswith(b"\0\1\0\0")]
+    outlines = 0
+    for font in fonts:
+        assert {"glyf", "loca", "hmtx", "head"} <= set(font.keys()) <= NEEDED
+        outlines += sum(font["glyf"][name].numberOfContours != 0 for name in font.getGlyphOrder())
+    assert outlines > 20
+    assert any(b"beginbfrange" in stream for stream in streams)  # so that text can be searched
 
 
 def test_svg_is_the_same_in_another_process(database: Path, report: Path) -> None:

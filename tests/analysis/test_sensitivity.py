@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.clmm import clmm
+from analysis.clmm_likelihood import Answers, Parameters, answers_of, log_likelihood
 from analysis.friedman import friedman
 from analysis.mixed import dummies, effects
 from analysis.order import order_effects
@@ -169,6 +170,23 @@ def test_clmm_does_not_depend_on_the_order_of_people_and_counts_equal_ones() -> 
     assert clmm(frame).lr == pytest.approx(again.lr, rel=1e-9)
     doubled = clmm(np.vstack([frame, frame]))
     assert doubled.log_likelihood == pytest.approx(2 * (again.log_likelihood or 0), rel=1e-9)
+
+
+@pytest.mark.parametrize("which", DATA)
+def test_equal_answers_are_computed_once_and_weigh_as_many(which: str) -> None:
+    """The likelihood and its gradient of 10 times the study, of patterns and of people one by one."""
+    frame = np.repeat(ratings(which, "Q1").to_numpy(float), 10, axis=0)
+    patterns = answers_of(frame)
+    people = Answers(np.repeat(patterns.codes, patterns.weights.astype(int), axis=0), np.ones(len(frame)),
+                     patterns.levels)  # fmt: skip
+    assert len(patterns.codes) < len(people.codes) == len(frame)
+    cuts = np.linspace(-1.5, 1.5, patterns.levels - 1)
+    at = Parameters(cuts, np.array([0.0, 0.4, -0.7]), 1.2)
+    (together, slope), (apart, slopes) = log_likelihood(patterns, at), log_likelihood(people, at)
+    assert together == pytest.approx(apart, rel=1e-12)
+    assert slope.sigma == pytest.approx(slopes.sigma, rel=1e-9)
+    assert slope.beta == pytest.approx(slopes.beta, rel=1e-9)
+    assert slope.thresholds == pytest.approx(slopes.thresholds, rel=1e-9)
 
 
 def test_order_of_two_conditions_and_of_nobody() -> None:
