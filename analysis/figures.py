@@ -119,7 +119,7 @@ def laid_out(figure: Figure) -> None:
 def render(figure: Figure, kind: Format) -> bytes:
     """The file's bytes; the same figure gives the same bytes (no date, no random ids)."""
     buffer = io.BytesIO()
-    how = {"pil_kwargs": {"compress_level": PNG_LEVEL}} if kind == "png" else {}
+    how: dict[str, Any] = {"pil_kwargs": {"compress_level": PNG_LEVEL}} if kind == "png" else {}
     with _drawing, outlines_only():
         figure.savefig(
             buffer, format=kind, dpi=DPI, metadata=WITHOUT_DATE[kind], facecolor=figure.get_facecolor(), **how
@@ -166,7 +166,7 @@ def _draw_bars(
     )
     spread = [(x, cell.mean, cell.sd) for x, cell in zip(xs, column.values(), strict=True) if cell.sd is not None]
     if spread:
-        ends = zip(*spread, strict=True)
+        ends: Any = zip(*spread, strict=True)  # their places, means and SDs
         style: dict[str, Any] = {"ecolor": palette.ink, "capsize": 2, "elinewidth": 0.8, "capthick": 0.8}
         halo: list[AbstractPathEffect] = [withStroke(linewidth=2.2, foreground=palette.background)]
         for artist in axes.errorbar(*ends, fmt="none", **style).get_children():
