@@ -192,7 +192,9 @@ def researcher(camera: Camera, served: Served) -> None:
         live = page.get_by_role("radio", name="Live")
         if live.count():
             live.click()
-        camera.take(name, 4000)
+            page.wait_for_timeout(500)
+        walk.idle(page)  # the figure and the tables take seconds
+        camera.take(name, 1000)
 
 
 def close_menu(page: Page) -> None:
