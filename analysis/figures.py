@@ -166,10 +166,10 @@ def _draw_bars(
     )
     spread = [(x, cell.mean, cell.sd) for x, cell in zip(xs, column.values(), strict=True) if cell.sd is not None]
     if spread:
-        ends: Any = zip(*spread, strict=True)  # their places, means and SDs
+        at, means, sds = (list(ends) for ends in zip(*spread, strict=True))
         style: dict[str, Any] = {"ecolor": palette.ink, "capsize": 2, "elinewidth": 0.8, "capthick": 0.8}
         halo: list[AbstractPathEffect] = [withStroke(linewidth=2.2, foreground=palette.background)]
-        for artist in axes.errorbar(*ends, fmt="none", **style).get_children():
+        for artist in axes.errorbar(at, means, sds, fmt="none", **style).get_children():
             artist.set_path_effects(halo)
     _write_means(axes, xs, column.values(), of, palette)
 

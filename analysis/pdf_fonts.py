@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from fontTools import subset
+from fontTools import subset  # type: ignore[import-untyped]
 from matplotlib.backends import _backend_pdf_ps as backend
 
 NEEDED = frozenset({"GlyphOrder", "glyf", "head", "hhea", "hmtx", "loca", "maxp", "cvt ", "fpgm", "prep"})
