@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EXACT_UP_TO = 100_000
-"""Cases that are compared one by one; a tenth of a second at 1,024 numbers each"""
+"""Cases that are compared one by one; 0.06 s at 1,024 numbers each (python -m benchmarks.cases)"""
 
 
 class NoIndex(ImportError):
