@@ -97,5 +97,6 @@ def trained(parts: list[tuple[Phantoms, Tensor]], vae: AutoencoderKL, settings: 
         x, conditions, skin_types = (torch.cat(column) for column in zip(*taken, strict=True))
         return readers.loss(x, conditions, skin_types)
 
-    train("readers", readers, step_loss, Schedule(steps, settings["lr"], save_every=200))
+    schedule = Schedule(steps, settings["lr"], tuple(settings["restarts"]), save_every=200)
+    train("readers", readers, step_loss, schedule)
     return readers.eval().requires_grad_(False)
