@@ -146,8 +146,8 @@ class Segmenter:
         ]
 
     @torch.inference_mode()
-    def mask(self, image: Image.Image, boxes: Boxes) -> NDArray[np.bool_]:
-        """SAM's mask for each box, cut to that box, united."""
+    def uncut(self, image: Image.Image, boxes: Boxes) -> list[NDArray[np.bool_]]:
+        """SAM's mask for each box, (H, W), wherever in the photo it lies."""
         inputs = self.eye(images=image, input_boxes=[boxes], return_tensors="pt")
         sizes = [inputs["original_sizes"]]
         if "reshaped_input_sizes" in inputs:  # SAM pads to a square, SAM 2 squeezes
@@ -155,11 +155,15 @@ class Segmenter:
         there = beside(self.sam, inputs)
         out = self.sam(pixel_values=there["pixel_values"], input_boxes=there["input_boxes"], multimask_output=False)
         masks = self.eye.image_processor.post_process_masks(out.pred_masks.float().cpu(), *sizes)[0]
+        return [mask.numpy().astype(np.bool_) for mask in masks[:, 0]]
+
+    def mask(self, image: Image.Image, boxes: Boxes) -> NDArray[np.bool_]:
+        """SAM's mask for each box, cut to that box, united."""
         united = np.zeros(image.size[::-1], dtype=np.bool_)
-        for mask, (x0, y0, x1, y1) in zip(masks[:, 0].numpy(), boxes, strict=True):
+        for mask, (x0, y0, x1, y1) in zip(self.uncut(image, boxes), boxes, strict=True):
             inside = np.zeros_like(united)
             inside[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = True
-            united |= mask.astype(np.bool_) & inside
+            united |= mask & inside
         return united
 
 

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from PIL import Image
 from scipy.ndimage import find_objects, label
 
 from pipeline.evaluation.figures import Figure, mean, share
@@ -30,9 +28,14 @@ CLEAR_TRIES = 60
 
 def masking(skingen: SkinGEN, test: Sequence[Phantom]) -> Iterator[Figure]:
     """Boxes and masks by the true name, boxes by names that are not there, and whether SAM obeys its box."""
-    yield from _named(skingen.segmenter, test)
-    yield _absent(skingen.segmenter, test)
-    yield from _prompted(skingen.segmenter, test)
+    segmenter = skingen.segmenter
+    if not isinstance(segmenter, Segmenter):
+        raise TypeError(
+            f"boxes and masks apart are measured of GroundingDINO with SAM, not of {type(segmenter).__name__}"
+        )
+    yield from _named(segmenter, test)
+    yield _absent(segmenter, test)
+    yield from _prompted(segmenter, test)
 
 
 def _named(segmenter: Segmenter, test: Sequence[Phantom]) -> Iterator[Figure]:
@@ -77,7 +80,7 @@ def _prompted(segmenter: Segmenter, test: Sequence[Phantom]) -> Iterator[Figure]
     for p in shown(test, "prompts by box"):
         pair, clear = two_lesions(p.mask), clear_box(p)
         boxes = [*(pair or ()), *([clear] if clear else [])]
-        masks = uncut(segmenter, photo(p), boxes) if boxes else []
+        masks = segmenter.uncut(photo(p), [list(box) for box in boxes]) if boxes else []
         if pair:
             obeyed += _each_its_own(masks, pair, p.mask)
             whose += [str(p.label)] * len(pair)
@@ -96,19 +99,6 @@ def _each_its_own(masks: Sequence[Area], pair: tuple[Box, Box], true: Area) -> l
     lesions = [true & inside(box, true.shape) for box in pair]
     overlaps = [[iou(mask, lesion) for lesion in lesions] for mask in masks[:2]]
     return [overlaps[i][i] > 0.5 and overlaps[i][i] > overlaps[i][1 - i] for i in range(2)]
-
-
-@torch.inference_mode()
-def uncut(segmenter: Segmenter, image: Image.Image, boxes: Sequence[Box]) -> list[Area]:
-    """SAM's mask for each box, (H, W) bool, wherever in the photo it lies."""
-    inputs = segmenter.eye(images=image, input_boxes=[[list(box) for box in boxes]], return_tensors="pt")
-    out = segmenter.sam(
-        pixel_values=inputs["pixel_values"], input_boxes=inputs["input_boxes"].float(), multimask_output=False
-    )
-    masks = segmenter.eye.image_processor.post_process_masks(
-        out.pred_masks, inputs["original_sizes"], inputs["reshaped_input_sizes"]
-    )
-    return [mask.numpy().astype(np.bool_) for mask in masks[0][:, 0]]
 
 
 def iou(a: Area, b: Area) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -227,20 +228,22 @@ def test_absent_names_are_never_the_true_one() -> None:
         assert absent_names(phantom) == names
 
 
-def test_a_segmenter_that_ignores_its_box_does_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+class Masks:
+    """Stands for a segmenter: a mask for each box."""
+
+    def __init__(self, mask_of: Callable[[Any], np.ndarray]) -> None:
+        self.mask_of = mask_of
+
+    def uncut(self, image: Any, boxes: Any) -> list[np.ndarray]:
+        return [self.mask_of(box) for box in boxes]
+
+
+def test_a_segmenter_that_ignores_its_box_does_not_pass() -> None:
     phantom = phantom_of(area((2, 2, 10, 10), (25, 25, 36, 36)))
-
-    def obedient(segmenter: Any, image: Any, boxes: Any) -> list[np.ndarray]:
-        return [phantom.mask & masking.inside(box, phantom.mask.shape) for box in boxes]
-
-    def stubborn(segmenter: Any, image: Any, boxes: Any) -> list[np.ndarray]:
-        return [area((25, 25, 36, 36)) for _ in boxes]
-
-    none: Any = None
-    monkeypatch.setattr(masking, "uncut", obedient)
-    assert [(f.value, f.n) for f in masking._prompted(none, [phantom])] == [(100.0, 2), (100.0, 1)]
-    monkeypatch.setattr(masking, "uncut", stubborn)
-    assert [f.value for f in masking._prompted(none, [phantom])] == [50.0, 0.0]
+    obedient: Any = Masks(lambda box: phantom.mask & masking.inside(tuple(box), phantom.mask.shape))
+    stubborn: Any = Masks(lambda box: area((25, 25, 36, 36)))
+    assert [(f.value, f.n) for f in masking._prompted(obedient, [phantom])] == [(100.0, 2), (100.0, 1)]
+    assert [f.value for f in masking._prompted(stubborn, [phantom])] == [50.0, 0.0]
 
 
 # Retrieving ----------------------------------------------------------------------------------------
