@@ -70,5 +70,5 @@ def before(services: Services, visit: Visit, exposure: Exposure) -> None:
                 with st.chat_message("user", avatar=":material/person:"):
                     show_question(services, visit, r.asked.question)
                 if r.answer.text:
-                    with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
+                    with st.chat_message("assistant", avatar=waiting.avatar(visit.study, exposure.period)):
                         show_answer(r.answer.text)

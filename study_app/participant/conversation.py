@@ -56,7 +56,7 @@ def _round(services: Services, visit: Visit, exposure: Exposure, past: Sequence[
         first = not r.asked.history
         waiting.answer_in_the_making(services, visit, exposure.period, r.job.key, r.asked.condition, first)
     elif r.job.status == "done":
-        with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
+        with st.chat_message("assistant", avatar=waiting.avatar(visit.study, exposure.period)):
             show_answer(r.answer.text)
             if last and any(p.answer.diagnosis and not p.answer.diagnosis.abstained for p in past):
                 _quick_replies(services, visit, exposure, past)
@@ -88,7 +88,7 @@ def _quick_replies(services: Services, visit: Visit, exposure: Exposure, past: S
 
 def _failure(services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round], r: Round, last: bool) -> None:
     """What happened, what was kept, and the two ways on."""
-    with st.chat_message("assistant", avatar=waiting.avatar(exposure.period)):
+    with st.chat_message("assistant", avatar=waiting.avatar(visit.study, exposure.period)):
         show_answer(r.answer.text)
         what = _what_happened(r)
         if not what:

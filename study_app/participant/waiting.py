@@ -12,16 +12,20 @@ from study_app.participant.language import say
 from study_app.participant.rounds import read_answer
 from study_app.participant.turns import show_answer
 from study_app.services import Services
+from study_app.study.definition import Study
 from study_app.study.visit import Visit
 
 _WORDS_EVERY_S = 0.4
 _BAR_EVERY_S = 1.0
+_NUMBERED = 9
+"""The icon font has signs for one digit."""
 _DONE, _NOW, _LATER = ":material/check_circle:", ":material/progress_activity:", ":material/circle:"
 
 
-def avatar(period: int) -> str:
-    """A neutral sign: the assistant's number."""
-    return f":material/counter_{period}:"
+def avatar(study: Study, period: int) -> str:
+    """A neutral sign: the number in the assistant's name, where there is a sign for so high a number."""
+    place = study.place_of(period)
+    return f":material/counter_{place}:" if place <= _NUMBERED else ":material/support_agent:"
 
 
 @st.fragment(run_every=_WORDS_EVERY_S)
@@ -32,7 +36,7 @@ def answer_in_the_making(
     """Words as they arrive and the card of what is being done; the page is drawn anew when it is over."""
     job = services.store.jobs.get(key)
     answer = read_answer(services.store.jobs, key)
-    with st.chat_message("assistant", avatar=avatar(period)):
+    with st.chat_message("assistant", avatar=avatar(visit.study, period)):
         if answer.text:
             show_answer(answer.text)
         else:

@@ -44,24 +44,25 @@ def _about_photo(services: Services, visit: Visit, exposure: Exposure, photo: st
     try:
         past = rounds(services.store.jobs, jobs)
     except ValidationError:  # a record that this version cannot read: its words at least
-        _words_only(exposure, {job.key for job in jobs})
+        _words_only(visit, exposure, {job.key for job in jobs})
         return
     for n, r in enumerate(past, 1):
         _round(services, visit, exposure, r, f"replay_{visit.state.participant}_{exposure.period}_{nth}_{n}")
 
 
-def _words_only(exposure: Exposure, jobs: set[str]) -> None:
+def _words_only(visit: Visit, exposure: Exposure, jobs: set[str]) -> None:
+    assistant = avatar(visit.study, exposure.period)
     for turn in exposure.turns:
         if turn.job in jobs:
             mine = turn.role == "participant"
-            with st.chat_message("user" if mine else "assistant", avatar=_PERSON if mine else avatar(exposure.period)):
+            with st.chat_message("user" if mine else "assistant", avatar=_PERSON if mine else assistant):
                 show_text(turn.text, bold=not mine)
 
 
 def _round(services: Services, visit: Visit, exposure: Exposure, r: Round, key: str) -> None:
     with st.chat_message("user", avatar=_PERSON):
         show_text(r.asked.question)
-    with st.chat_message("assistant", avatar=avatar(exposure.period)):
+    with st.chat_message("assistant", avatar=avatar(visit.study, exposure.period)):
         show_text(r.answer.text, bold=True)
         if r.job.status != "done":
             st.markdown(f"*{r.job.status.capitalize()}.*")
