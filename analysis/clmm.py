@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy import optimize
 
 from analysis.clmm_likelihood import Answers, Parameters, answers_of, log_likelihood
-from analysis.distributions import chi2_tail
+from analysis.distributions import chi2_tail, f_tail
 from analysis.friedman import Floats
 
 INFINITE = 12.0
@@ -37,6 +37,8 @@ class Clmm:
     Attributes:
         n: participants with at least one answer.
         lr, df, p: against the model without conditions, chi-square.
+        df2, p_f: lr / df read from F with df and df2 degrees of freedom, answers − participants − df: chi-square takes
+            few people for many and rejects too often (docs/size-and-power.md). None where df2 is below 1.
         thresholds: (levels − 1,) cut points.
         beta: log odds ratios of a higher answer, one per condition after the first.
         se: their standard errors (inverse observed information); empty where it is singular.
@@ -48,6 +50,8 @@ class Clmm:
     lr: float | None = None
     df: int | None = None
     p: float | None = None
+    df2: int | None = None
+    p_f: float | None = None
     thresholds: tuple[float, ...] = ()
     beta: tuple[float, ...] = ()
     se: tuple[float, ...] = ()
@@ -76,6 +80,7 @@ def clmm(values: npt.ArrayLike) -> Clmm:
     full, found = _fit(answers, start, True)
     at = _unpack(found, answers, True)
     lr, df = max(0.0, 2 * (full - null)), matrix.shape[1] - 1
+    df2 = int((~np.isnan(matrix)).sum()) - n - df
     extreme = max(abs(at.sigma), float(np.abs(at.beta).max()), float(np.abs(at.thresholds).max()) / 2)
     note = "an estimate runs to infinity: the likelihood ratio is its limit" if extreme > INFINITE else ""
     return Clmm(
@@ -83,6 +88,8 @@ def clmm(values: npt.ArrayLike) -> Clmm:
         lr,
         df,
         chi2_tail(lr, df),
+        df2 if df2 > 0 else None,
+        f_tail(lr / df, df, df2) if df2 > 0 else None,
         tuple(map(float, at.thresholds)),
         tuple(map(float, at.beta[1:])),
         _standard_errors(_objective(answers, True), found, df),

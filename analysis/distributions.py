@@ -19,13 +19,13 @@ def normal_tail(z: float) -> float:
 
 
 def chi2_tail(x: float, df: float) -> float:
-    """P(X > x) of chi-square (R: pchisq(x, df, lower.tail = FALSE))."""
-    return float(special.chdtrc(df, x))
+    """P(X > x) of chi-square (R: pchisq(x, df, lower.tail = FALSE)); 1 below zero, where rounding may lead."""
+    return float(special.chdtrc(df, max(x, 0.0)))
 
 
 def f_tail(x: float, df1: float, df2: float) -> float:
-    """P(X > x) of F (R: pf(x, df1, df2, lower.tail = FALSE))."""
-    return float(special.fdtrc(df1, df2, x))
+    """P(X > x) of F (R: pf(x, df1, df2, lower.tail = FALSE)); 1 below zero, where rounding may lead."""
+    return float(special.fdtrc(df1, df2, max(x, 0.0)))
 
 
 def f_quantile(p: float, df1: float, df2: float) -> float:

@@ -105,7 +105,7 @@ def _fixed(rows: pd.DataFrame, terms: dict[str, Floats]) -> tuple[Effect, Effect
         return nothing, nothing
     found = []
     for index, df1 in enumerate((periods, conditions)):
-        f = ((left[index] - left[index + 1]) / df1) / (left[2] / df2)
+        f = max(0.0, left[index] - left[index + 1]) / df1 / (left[2] / df2)  # equal means differ by a rounding error
         found.append(Effect(f, df1, float(df2), f_tail(f, df1, df2)))
     return found[0], found[1]
 

@@ -147,9 +147,10 @@ def _paired_t(differences: Mapping[str, Floats]) -> Facts:
 
 
 def _clmm_facts(model: object, conditions: list[str]) -> Facts:
-    names = ("n", "lr", "df", "p", "log_likelihood", "sigma")
+    names = ("n", "lr", "df", "p", "df2", "p_f", "log_likelihood", "sigma")
     note = str(getattr(model, "note", ""))
-    facts = with_notes({name: getattr(model, name) for name in names}, note)
+    few = "too few answers: no degrees of freedom are left" if getattr(model, "lr", None) is not None else note
+    facts = with_notes({name: getattr(model, name) for name in names}, {"": note, "df2": few, "p_f": few})
     if note and facts["lr"] is not None:
         facts["lr_note"] = note
     beta, se = getattr(model, "beta", ()), getattr(model, "se", ())

@@ -133,7 +133,8 @@ def _between(study: Drawn) -> PValues:
 
 
 def _clmm(study: Drawn) -> PValues:
-    return {"cumulative link mixed model": clmm(study.ratings).p}
+    model = clmm(study.ratings)
+    return {"cumulative link mixed model, chi-square": model.p, "cumulative link mixed model, F": model.p_f}
 
 
 def _order(study: Drawn, *names: str) -> PValues:

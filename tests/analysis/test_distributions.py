@@ -23,6 +23,7 @@ def test_tails_and_quantiles(x: float, df: float) -> None:
     assert ours.normal_tail(x) == stats.norm.sf(x)
     assert ours.chi2_tail(x, df) == stats.chi2.sf(x, df)
     assert ours.f_tail(x, 2, df) == stats.f.sf(x, 2, df)
+    assert ours.f_tail(-x, 2, df) == stats.f.sf(-x, 2, df) == 1
     assert ours.t_tail(x, df) == stats.t.sf(x, df)
     p = x / (x + 1)
     assert ours.f_quantile(p, df, 7) == stats.f.ppf(p, df, 7)

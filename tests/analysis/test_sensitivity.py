@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from analysis.clmm import clmm
 from analysis.clmm_likelihood import Answers, Parameters, answers_of, log_likelihood
@@ -71,6 +72,42 @@ def test_clmm_is_rs(which: str, item: str) -> None:
     estimates = (found.thresholds, found.beta, found.sigma)
     agree("clmm estimates (to 1e-4)", estimates, [expected[k] for k in ("thresholds", "beta", "sd_participant")], 1e-4)
     agree("clmm standard errors (to 1e-4)", found.se, expected["se"], 1e-4)
+
+
+@pytest.mark.parametrize("which", DATA)
+@pytest.mark.parametrize("item", ITEMS)
+def test_f_instead_of_chi_square_is_the_careful_one(which: str, item: str) -> None:
+    values = ratings(which, item).to_numpy(float)
+    found = clmm(values)
+    assert found.lr is not None
+    assert found.df is not None
+    assert found.df2 == np.isfinite(values).sum() - found.n - found.df
+    assert found.p_f == stats.f.sf(found.lr / found.df, found.df, found.df2)
+    assert found.p is not None
+    assert found.p < found.p_f < found.p + 0.05 or found.p > 0.9
+
+
+def test_two_people_in_two_conditions_leave_no_degrees_of_freedom_but_one() -> None:
+    assert clmm([[1, 2], [2, 4]]).df2 == 1
+    lone = clmm([[1, 2], [2, np.nan]])
+    assert (lone.df2, lone.p_f) == (None, None)
+
+
+def test_equal_means_are_no_effect_of_order_though_sums_are_rounded() -> None:
+    """Drawn by size.py: without a difference between conditions given people and periods, F was just below zero."""
+    ratings_ = np.array([
+        [1, 1, 2], [3, 2, 4], [1, 2, 1], [4, 3, 3], [2, 2, 1], [3, 3, 4],
+        [1, 2, 2], [3, 4, 5], [4, 4, 4], [4, 4, 2], [4, 3, 2], [2, 2, 2],
+    ])  # fmt: skip
+    orders = np.array([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] * 2)
+    rows = pd.DataFrame([
+        {"participant": f"P{who:02d}", "condition": "abc"[met], "period": place + 1, "value": float(ratings_[who, met])}
+        for who in range(12)
+        for place, met in enumerate(orders[who])
+    ])  # fmt: skip
+    found = order_effects(rows, {}).fixed_condition
+    assert found.f == pytest.approx(0, abs=1e-12)
+    assert found.p == pytest.approx(1)
 
 
 def model_rows(which: str, item: str) -> pd.DataFrame:
