@@ -202,7 +202,11 @@ def _anova(test: Facts) -> str:
 def _clmm(test: Facts) -> str:
     if test["lr"] is None:
         return _absent(test, "lr")
-    return f"χ²({test['df']}, N = {test['n']}) = {half_up(test['lr'])}, {equation('p', test['p'])}"
+    ratio = f"χ²({test['df']}, N = {test['n']}) = {half_up(test['lr'])}, {equation('p', test['p'])}"
+    if test["p_f"] is None:
+        return ratio
+    f = f"F({test['df']}, {test['df2']}) = {half_up(test['lr'] / test['df'])}, {equation('p', test['p_f'])}"
+    return f"{f}; likelihood ratio {ratio}"
 
 
 def _paired_t(test: Facts) -> str:
@@ -219,7 +223,7 @@ def _order(name: str, item: Facts) -> Iterator[Said]:
         return
     for key, what in (("period", "Period"), ("carry_over", "Carry-over"), ("condition", "System, given the period")):
         yield Said(ORDER, name, what, "mixed model", _f(order[key]))
-    for key, what in (("period", "Period"), ("condition", "System, given the period")):
+    for key, what in (("period", "Period"), ("carry_over", "Carry-over"), ("condition", "System, given the period")):
         yield Said(ORDER, name, what, "participants as fixed effects", _f(order["fixed_effects"][key]))
     yield Said(ORDER, name, "Friedman", "all periods", _friedman(order["friedman_by_period"], None))
     yield Said(ORDER, name, "Kruskal–Wallis", "all sequences", _kruskal(order["kruskal_by_sequence"]))

@@ -78,12 +78,13 @@ def _tests(data: StudyData, facts: Facts) -> Iterator[str]:
     yield (
         "Sensitivity: Iman–Davenport F, Wilcoxon with Pratt's zeros (exact), repeated-measures ANOVA with the "
         "Greenhouse–Geisser correction and generalised η², paired t-tests, and a cumulative logit model with a random "
-        "intercept per participant (10 adaptive Gauss–Hermite nodes, likelihood ratio test)."
+        "intercept per participant (10 adaptive Gauss–Hermite nodes, likelihood ratio read from F and from chi-square)."
     )
     if any(item.get("order") for item in tested):
         yield (
-            "Period, carry-over and sequence were examined with linear mixed models (Satterthwaite), Friedman's test "
-            "over periods and the Kruskal–Wallis test over sequences; they gate no other test."
+            "Period, carry-over and sequence were examined with linear mixed models (Satterthwaite), with participants "
+            "as fixed effects, by Friedman's test over periods and the Kruskal–Wallis test over sequences; they gate "
+            "no other test."
         )
     if facts["exclusions"]["with_and_without"]:
         yield "The omnibus tests were repeated with excluded participants put back in."

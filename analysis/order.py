@@ -27,6 +27,8 @@ class Order:
         condition, period: each given the other and the participant (random intercept).
         carry_over: the condition met before, in the periods after the first, given condition and period.
         fixed_period, fixed_condition: the same with participants as fixed effects, one after the other.
+        fixed_carry_over: carry-over with participants as fixed effects, after period and condition; the mixed model's
+            two answers a participant reject too often (docs/size-and-power.md).
         by_period: Friedman's test with the periods in the place of the conditions.
         by_sequence: participants' mean ratings over the sequences.
         sequences: sequence -> number of participants with an answer.
@@ -37,6 +39,7 @@ class Order:
     carry_over: Effect
     fixed_period: Effect
     fixed_condition: Effect
+    fixed_carry_over: Effect
     by_period: Friedman
     by_sequence: Kruskal
     sequences: dict[str, int]
@@ -54,60 +57,69 @@ def order_effects(rows: pd.DataFrame, sequences: Mapping[str, str]) -> Order:
     terms = {"condition": dummies(list(rows["condition"])), "period": dummies(list(rows["period"]))}
     y = rows["value"].to_numpy(float)
     both = effects(y, list(rows["participant"]), terms)
-    fixed = _fixed(rows, terms)
     wide = pivoted(rows, "period", "value").dropna()
+    fixed_period, fixed_condition = _fixed(y, list(rows["participant"]), {n: terms[n] for n in ("period", "condition")})
+    carry_over, fixed_carry_over = _carry_over(rows)
     return Order(
-        both["condition"],
-        both["period"],
-        _carry_over(rows),
-        *fixed,
-        friedman(wide.to_numpy(float)),
-        _by_sequence(rows, sequences),
-        _counted(rows, sequences),
+        condition=both["condition"],
+        period=both["period"],
+        carry_over=carry_over,
+        fixed_period=fixed_period,
+        fixed_condition=fixed_condition,
+        fixed_carry_over=fixed_carry_over,
+        by_period=friedman(wide.to_numpy(float)),
+        by_sequence=_by_sequence(rows, sequences),
+        sequences=_counted(rows, sequences),
     )
 
 
-def _carry_over(rows: pd.DataFrame) -> Effect:
+def _carry_over(rows: pd.DataFrame) -> tuple[Effect, Effect]:
+    """With a random intercept a participant, and with participants as fixed effects."""
+    later = _later(rows)
+    if isinstance(later, Effect):
+        return later, later
+    return effects(*later, ["previous"])["previous"], _fixed(*later)[-1]
+
+
+def _later(rows: pd.DataFrame) -> tuple[Floats, list[str], dict[str, Floats]] | Effect:
+    """Answers after the first period, whose they are, and the terms, last of them the condition met before."""
     who, condition = rows["participant"].to_numpy(object), rows["condition"].to_numpy(object)
     followed = np.flatnonzero(who[1:] == who[:-1])  # rows are sorted by participant and period
     before, later = condition[followed], rows.iloc[followed + 1]
     if later["condition"].nunique() < 2 or later["participant"].nunique() < 2:
         return Effect(note="fewer than two periods, conditions or participants")
     terms = {
-        "condition": dummies(list(later["condition"])),
         "period": dummies(list(later["period"])),
+        "condition": dummies(list(later["condition"])),
         "previous": dummies(list(before)),
     }
     if terms["previous"].shape[1] == 0:
         return Effect(note="every participant met the same condition before")
     kept = {name: columns for name, columns in terms.items() if columns.shape[1]}
-    return effects(later["value"].to_numpy(float), list(later["participant"]), kept, ["previous"])["previous"]
+    return later["value"].to_numpy(float), list(later["participant"]), kept
 
 
-def _fixed(rows: pd.DataFrame, terms: dict[str, Floats]) -> tuple[Effect, Effect]:
-    """Period given participant, condition given both (R: anova(lm(y ~ participant + period + condition)))."""
-    people = pd.factorize(rows["participant"])[0]
+def _fixed(y: Floats, who: list[str], terms: Mapping[str, Floats]) -> list[Effect]:
+    """Each term given the participant and the terms before it (R: anova(lm(y ~ participant + period + condition)))."""
+    people = pd.factorize(np.array(who, dtype=object))[0]
     number = int(people.max(initial=-1)) + 1
-    y = rows["value"].to_numpy(float)
-    whole = np.column_stack([y, terms["period"], terms["condition"]])
+    widths = [columns.shape[1] for columns in terms.values()]
+    whole = np.column_stack([y, *terms.values()])
     sizes = np.maximum(np.bincount(people, minlength=number), 1)
     means = np.column_stack([np.bincount(people, column, number) / sizes for column in whole.T])
     inside = whole - means[people]
     target, design = inside[:, 0], inside[:, 1:]
-    periods, conditions = (terms[name].shape[1] for name in ("period", "condition"))
-    df2 = y.size - number - periods - conditions
-    if df2 < 1 or np.linalg.matrix_rank(design) < periods + conditions or not periods or not conditions:
-        nothing = Effect(note="too few answers to tell period and condition apart")
-        return nothing, nothing
-    left = [float(target @ target), _left(target, design[:, :periods]), _left(target, design)]
-    if left[2] <= 1e-12 * max(left[0], 1e-300):
-        nothing = Effect(note="the model explains every answer: nothing is left to compare with")
-        return nothing, nothing
+    df2 = y.size - number - sum(widths)
+    if df2 < 1 or np.linalg.matrix_rank(design) < sum(widths) or not all(widths):
+        return [Effect(note=f"too few answers to tell {' and '.join(terms)} apart")] * len(terms)
+    left = [float(target @ target), *(_left(target, design[:, : sum(widths[: i + 1])]) for i in range(len(widths)))]
+    if left[-1] <= 1e-12 * max(left[0], 1e-300):
+        return [Effect(note="the model explains every answer: nothing is left to compare with")] * len(terms)
     found = []
-    for index, df1 in enumerate((periods, conditions)):
-        f = max(0.0, left[index] - left[index + 1]) / df1 / (left[2] / df2)  # equal means differ by a rounding error
+    for index, df1 in enumerate(widths):
+        f = max(0.0, left[index] - left[index + 1]) / df1 / (left[-1] / df2)  # equal means differ by a rounding error
         found.append(Effect(f, df1, float(df2), f_tail(f, df1, df2)))
-    return found[0], found[1]
+    return found
 
 
 def _left(y: Floats, x: Floats) -> float:

@@ -184,6 +184,7 @@ def order_facts(order: Order) -> Facts:
         "fixed_effects": {
             "period": effect_facts(order.fixed_period),
             "condition": effect_facts(order.fixed_condition),
+            "carry_over": effect_facts(order.fixed_carry_over),
         },
         "friedman_by_period": with_notes(friedman, by.note or by.exact_note),
         "kruskal_by_sequence": by_sequence,

@@ -19,7 +19,8 @@ NOTE = (
     "p, not corrected over comparisons. Reported: Friedman or Wilcoxon, exact where feasible. Asymptotic: the same "
     "test, approximated. Other ranks: Iman–Davenport; for pairs Wilcoxon with Pratt's handling of equal ratings, "
     "exact. Parametric: repeated-measures ANOVA, Greenhouse–Geisser; for pairs the paired t-test. CLMM: cumulative "
-    f"link mixed model, which also uses incomplete cases. Alike: all of them at most {bounded(LEVEL)}, or all above."
+    "link mixed model, which also uses incomplete cases, its likelihood ratio read from F. "
+    f"Alike: all of them at most {bounded(LEVEL)}, or all above."
 )
 Row = dict[str, object]
 
@@ -77,12 +78,16 @@ def _rows(key: str, item: Facts) -> Iterator[Row]:
         key,
         "all",
         omnibus["n"],
-        (_reported(omnibus, "p"), omnibus["p"], ranked.get("p"), item["rm_anova"]["p_gg"], item["clmm"]["p"]),
+        (_reported(omnibus, "p"), omnibus["p"], ranked.get("p"), item["rm_anova"]["p_gg"], _clmm(item["clmm"])),
     )
     for pair, test in item["pairs"].items():
         t = item["paired_t"][pair]["p"]
         figures = (_reported(test, "p_asymptotic"), test["p_asymptotic"], test["p_pratt_exact"], t, None)
         yield _row(key, pair, test["n"], figures)
+
+
+def _clmm(test: Facts) -> float | None:
+    return _number(test["p"] if test["p_f"] is None else test["p_f"])
 
 
 def _reported(test: Facts, asymptotic: str) -> float | None:

@@ -154,6 +154,7 @@ def _order(study: Drawn, *names: str) -> PValues:
         "period, people fixed": found.fixed_period.p,
         "period, Friedman": found.by_period.p_exact,
         "carry-over, mixed model": found.carry_over.p,
+        "carry-over, people fixed": found.fixed_carry_over.p,
         "sequence, Kruskal–Wallis": found.by_sequence.p,
     }
     return {name: every[name] for name in names}
@@ -168,7 +169,7 @@ def _period(study: Drawn) -> PValues:
 
 
 def _carry_over(study: Drawn) -> PValues:
-    return _order(study, "carry-over, mixed model")
+    return _order(study, "carry-over, mixed model", "carry-over, people fixed")
 
 
 def _sequence(study: Drawn) -> PValues:

@@ -93,6 +93,28 @@ def test_two_people_in_two_conditions_leave_no_degrees_of_freedom_but_one() -> N
     assert (lone.df2, lone.p_f) == (None, None)
 
 
+def left(y: np.ndarray, *columns: pd.Series) -> float:
+    """Sum of squares that dummies of ``columns`` leave."""
+    design = pd.get_dummies(pd.DataFrame({n: c.astype(str) for n, c in enumerate(columns)}), dtype=float)
+    residual = y - design @ np.linalg.lstsq(design.to_numpy(), y, rcond=None)[0]
+    return float(residual @ residual)
+
+
+@pytest.mark.parametrize("which", DATA)
+@pytest.mark.parametrize("item", ITEMS)
+def test_carry_over_with_people_fixed_is_least_squares_with_a_column_for_each(which: str, item: str) -> None:
+    rows = model_rows(which, item).sort_values(["participant", "period"])
+    found = order_effects(rows, {}).fixed_carry_over
+    rows["before"] = rows.groupby("participant")["condition"].shift()
+    later = rows.dropna(subset=["before"])
+    y, others = later["value"].to_numpy(float), [later[name] for name in ("participant", "period", "condition")]
+    without, whole = left(y, *others), left(y, *others, later["before"])
+    assert found.df1 == 2
+    assert found.df2 == len(later) - later["participant"].nunique() - 1 - 2 - 2
+    assert found.f == pytest.approx((without - whole) / 2 / (whole / found.df2), rel=1e-9)
+    assert found.p == pytest.approx(stats.f.sf(found.f, found.df1, found.df2), rel=1e-12)
+
+
 def test_equal_means_are_no_effect_of_order_though_sums_are_rounded() -> None:
     """Drawn by size.py: without a difference between conditions given people and periods, F was just below zero."""
     ratings_ = np.array([
