@@ -78,13 +78,14 @@ def _tests(data: StudyData, facts: Facts) -> Iterator[str]:
     yield (
         "Sensitivity: Iman–Davenport F, Wilcoxon with Pratt's zeros (exact), repeated-measures ANOVA with the "
         "Greenhouse–Geisser correction and generalised η², paired t-tests, and a cumulative logit model with a random "
-        "intercept per participant (10 adaptive Gauss–Hermite nodes, likelihood ratio read from F and from chi-square)."
+        "intercept per participant (10 adaptive Gauss–Hermite nodes, likelihood ratio over its degrees of freedom, read "
+        "from F)."
     )
     if any(item.get("order") for item in tested):
         yield (
-            "Period, carry-over and sequence were examined with linear mixed models (Satterthwaite), with participants "
-            "as fixed effects, by Friedman's test over periods and the Kruskal–Wallis test over sequences; they gate "
-            "no other test."
+            "Period was examined with linear mixed models (Satterthwaite), with participants as fixed effects and by "
+            "Friedman's test; carry-over with participants as fixed effects; sequence by the Kruskal–Wallis test. They "
+            "gate no other test."
         )
     if facts["exclusions"]["with_and_without"]:
         yield "The omnibus tests were repeated with excluded participants put back in."

@@ -244,6 +244,9 @@ def page(found: list[str], studies: tuple[int, ...]) -> str:
         f"Monte Carlo standard error of a size of {ALPHA}: {errors}. A size more than two errors above "
         f"{ALPHA} is **bold**. An exact test of few, tied answers is below its level: it has few possible p-values.",
         "",
+        "Two readings of R's are kept in results.json to be compared and stated in no report: the cumulative link "
+        "mixed model's chi-square and carry-over by the mixed model. The report states the row below each of them.",
+        "",
         "Written by `python -m tests.analysis.size`; a row depends on its number of studies alone. "
         "The names and formulas are in [results.json](results-json.md).",
         "",
