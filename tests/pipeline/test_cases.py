@@ -197,7 +197,6 @@ def test_beyond_the_exact_search_an_index_finds_the_same(tmp_path: Path, monkeyp
     with pytest.raises(caseindex.NoIndex, match="pip install faiss-cpu"):
         CaseLibrary(tmp_path / "out")
     monkeypatch.undo()
-    pytest.importorskip("faiss", reason="the optional index is not installed")
     monkeypatch.setattr(retrieve, "EXACT_UP_TO", 20)
     indexed = CaseLibrary(tmp_path / "out")
     for seed, label in ((3, None), (8, "acne"), (9, "lupus")):

@@ -49,11 +49,10 @@ def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def live_app(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The app over ``db`` in a live run, without models; closed afterwards."""
+def app_without_models(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The app over ``db`` and a door that leads nowhere; closed afterwards."""
     cheap_hashes(monkeypatch)
     monkeypatch.setenv("SKINGEN_DB", str(db))
-    monkeypatch.setenv("SKINGEN_RUN_KIND", "live")
     monkeypatch.setenv("SKINGEN_PIPELINE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", "none")
     st.cache_resource.clear()
@@ -61,6 +60,14 @@ def live_app(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     services().runner.stop()
     services().store.close()
     st.cache_resource.clear()
+
+
+@contextmanager
+def live_app(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The same in a live run."""
+    monkeypatch.setenv("SKINGEN_RUN_KIND", "live")
+    with app_without_models(db, monkeypatch):
+        yield
 
 
 def account(name: str, role: Role) -> str:

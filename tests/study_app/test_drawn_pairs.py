@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 
 from study_app.services import services
 from study_app.study.definition import DefinitionError, Study, load_study
 from study_app.study.media import MediaStore
 from study_app.study.store import Store
-from tests.scripted import TOKEN, scripted_server
 from tests.study_app.conftest import ENGLISH
+from tests.study_app.participant_app import scripted_app
 from tests.study_app.people import MANIFEST, arrive, png, request, walk_to
 from tests.study_app.test_pages import events, state_of, visit
 
@@ -105,15 +104,8 @@ def test_a_pair_that_cannot_be_is_told(file: Path, old: str, new: str, message: 
 
 @pytest.fixture
 def door(tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with scripted_server(tmp_path / "models") as server:
-        monkeypatch.setenv("SKINGEN_STUDY", str(file))
-        monkeypatch.setenv("SKINGEN_DB", str(tmp_path / "study.db"))
-        monkeypatch.setenv("SKINGEN_PIPELINE_URL", server.url)
-        monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", TOKEN)
-        st.cache_resource.clear()
+    with scripted_app(tmp_path, monkeypatch, file):
         yield
-        services().runner.stop()
-        st.cache_resource.clear()
 
 
 def came() -> tuple[str, str]:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
@@ -27,8 +26,8 @@ from study_app.study.simulate import simulate
 from study_app.study.state import Value
 from study_app.study.store import Refused, Store
 from study_app.study.visit import current
-from tests.scripted import TOKEN, scripted_server
 from tests.study_app.conftest import MOLES
+from tests.study_app.participant_app import scripted_app
 from tests.study_app.people import arrive, walk_to
 from tests.study_app.test_pages import PATIENCE_S, state_of, title, token_of, visit
 
@@ -208,15 +207,8 @@ def test_the_language_is_the_closest_to_the_browsers(wanted: str, found: str) ->
 
 @pytest.fixture
 def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with scripted_server(tmp_path / "pictures") as server:
-        monkeypatch.setenv("SKINGEN_STUDY", str(MOLES))
-        monkeypatch.setenv("SKINGEN_DB", str(tmp_path / "study.db"))
-        monkeypatch.setenv("SKINGEN_PIPELINE_URL", server.url)
-        monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", TOKEN)
-        st.cache_resource.clear()
+    with scripted_app(tmp_path, monkeypatch, MOLES):
         yield
-        services().runner.stop()
-        st.cache_resource.clear()
 
 
 def at(step: str) -> AppTest:

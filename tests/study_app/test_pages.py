@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pipeline.photo import MAX_BYTES
 from pipeline.types import DIAGNOSIS_PROMPT, ExplainRequest, request_from_json, request_to_json
 from study_app.services import services
 from study_app.study.state import ParticipantState
-from tests.scripted import TOKEN, scripted_server, small_png
+from tests.scripted import small_png
+from tests.study_app.participant_app import scripted_app
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = str(ROOT / "study_app" / "app.py")
@@ -28,14 +28,8 @@ PATIENCE_S = 60
 @pytest.fixture
 def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The app's environment: an empty database, and scripted models behind the real door."""
-    with scripted_server(tmp_path / "pictures") as server:
-        monkeypatch.setenv("SKINGEN_DB", str(tmp_path / "study.db"))
-        monkeypatch.setenv("SKINGEN_PIPELINE_URL", server.url)
-        monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", TOKEN)
-        st.cache_resource.clear()
+    with scripted_app(tmp_path, monkeypatch):
         yield
-        services().runner.stop()
-        st.cache_resource.clear()
 
 
 def visit(token: str | None = None) -> AppTest:

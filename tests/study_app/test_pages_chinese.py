@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
 from google.protobuf.json_format import MessageToDict
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Node
@@ -18,7 +17,8 @@ from pipeline.types import DIAGNOSIS_PROMPT, request_from_json, request_to_json
 from study_app.participant.safe_text import as_html
 from study_app.services import services
 from study_app.study.store import NotSaved
-from tests.scripted import TOKEN, scripted_server, small_png
+from tests.scripted import small_png
+from tests.study_app.participant_app import scripted_app
 from tests.study_app.people import walk_to
 from tests.study_app.test_pages import APP, PATIENCE_S, state_of, token_of
 
@@ -34,14 +34,8 @@ ALLOWED = re.compile(f"{PLACEHOLDERS}|{NAMES}")
 
 @pytest.fixture
 def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with scripted_server(tmp_path / "pictures") as server:
-        monkeypatch.setenv("SKINGEN_DB", str(tmp_path / "study.db"))
-        monkeypatch.setenv("SKINGEN_PIPELINE_URL", server.url)
-        monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", TOKEN)
-        st.cache_resource.clear()
+    with scripted_app(tmp_path, monkeypatch):
         yield
-        services().runner.stop()
-        st.cache_resource.clear()
 
 
 pytestmark = pytest.mark.usefixtures("door")

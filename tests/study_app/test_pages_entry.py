@@ -7,14 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from study_app.participant import tab
 from study_app.services import services
 from study_app.study.database import utc_now
-from tests.scripted import TOKEN, scripted_server
 from tests.study_app.conftest import SKINGEN
+from tests.study_app.participant_app import scripted_app
 from tests.study_app.people import walk_to
 from tests.study_app.test_pages import APP, PATIENCE_S, state_of, title, token_of
 
@@ -34,15 +33,8 @@ def door(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     """The app with the SkinGEN study and the lines of the test's parameter at its end."""
     file = tmp_path / "study.yaml"
     file.write_text(SKINGEN.read_text() + request.param)
-    with scripted_server(tmp_path / "pictures") as server:
-        monkeypatch.setenv("SKINGEN_STUDY", str(file))
-        monkeypatch.setenv("SKINGEN_DB", str(tmp_path / "study.db"))
-        monkeypatch.setenv("SKINGEN_PIPELINE_URL", server.url)
-        monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", TOKEN)
-        st.cache_resource.clear()
+    with scripted_app(tmp_path, monkeypatch, file):
         yield
-        services().runner.stop()
-        st.cache_resource.clear()
 
 
 def come(**parameters: str) -> AppTest:

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 
 from analysis.report import summarise
 from study_app.services import services
@@ -23,8 +22,8 @@ from study_app.study.migrations import MIGRATIONS, open_database
 from study_app.study.roster import in_words
 from study_app.study.simulate import simulate
 from study_app.study.store import Refused, Store
-from tests.scripted import TOKEN, scripted_server
 from tests.study_app.conftest import MOLES, SKINGEN
+from tests.study_app.participant_app import scripted_app
 from tests.study_app.people import arrive, walk_to
 from tests.study_app.test_pages import events, state_of, token_of, visit
 
@@ -163,15 +162,8 @@ def test_a_pair_that_is_none_is_told(with_pictures: Path, old: str, new: str, me
 
 @pytest.fixture
 def door(tmp_path: Path, with_pictures: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with scripted_server(tmp_path / "models") as server:
-        monkeypatch.setenv("SKINGEN_STUDY", str(with_pictures))
-        monkeypatch.setenv("SKINGEN_DB", str(tmp_path / "study.db"))
-        monkeypatch.setenv("SKINGEN_PIPELINE_URL", server.url)
-        monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", TOKEN)
-        st.cache_resource.clear()
+    with scripted_app(tmp_path, monkeypatch, with_pictures):
         yield
-        services().runner.stop()
-        st.cache_resource.clear()
 
 
 @pytest.mark.usefixtures("door")

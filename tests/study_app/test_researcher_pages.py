@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from study_app.researcher import login, session
@@ -18,7 +17,7 @@ from tests.study_app.researcher_app import (
     PASSWORD,
     PATIENCE_S,
     account,
-    cheap_hashes,
+    app_without_models,
     open_page,
     words,
 )
@@ -27,17 +26,10 @@ from tests.study_app.researcher_app import (
 @pytest.fixture(autouse=True)
 def app(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The app's environment: an empty database, and a door that leads nowhere."""
-    cheap_hashes(monkeypatch)
     monkeypatch.setattr(login, "_CODE_DELAY_S", 0.0)
-    monkeypatch.setenv("SKINGEN_DB", str(db))
     monkeypatch.setenv("SKINGEN_SETUP_CODE", "the code")
-    monkeypatch.setenv("SKINGEN_PIPELINE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", "none")
-    st.cache_resource.clear()
-    yield
-    services().runner.stop()
-    services().store.close()
-    st.cache_resource.clear()
+    with app_without_models(db, monkeypatch):
+        yield
 
 
 def audited() -> list[tuple[str, str, str]]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from study_app import serving
@@ -20,21 +19,14 @@ from study_app.study.running import NotOpen, Running
 from study_app.study.store import Store
 from tests.study_app.conftest import MOLES, SKINGEN
 from tests.study_app.people import arrive
-from tests.study_app.researcher_app import APP, PATIENCE_S, account, cheap_hashes, open_page, words
+from tests.study_app.researcher_app import APP, PATIENCE_S, account, app_without_models, open_page, words
 
 
 @pytest.fixture
 def app(db: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An app without models on an empty database."""
-    cheap_hashes(monkeypatch)
-    monkeypatch.setenv("SKINGEN_DB", str(db))
-    monkeypatch.setenv("SKINGEN_PIPELINE_URL", "http://127.0.0.1:9")
-    monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", "none")
-    st.cache_resource.clear()
-    yield
-    services().runner.stop()
-    services().store.close()
-    st.cache_resource.clear()
+    with app_without_models(db, monkeypatch):
+        yield
 
 
 def visit(token: str = "") -> AppTest:
