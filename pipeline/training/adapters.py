@@ -20,7 +20,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.phantom import HELD_OUT
-from pipeline.profile import load_profile
 from pipeline.schedule import Schedule as Sampling
 from pipeline.training.augment import cropped, turned
 from pipeline.training.data import Phantoms, phantoms
@@ -168,7 +167,7 @@ def run(steps: int | None = None) -> None:
     own = encode_all(kept_out, frozen, name)
     readers = settings["readers"]
     seeing = trained([(data, latents), (kept_out, own)], frozen.vae, readers, steps or readers["steps"])
-    known, how = knowledge(), Sampling.of(load_profile("phantom").settings)
+    known, how = knowledge(), Sampling(**lora["sampling"])
     reward = Reward(data, frozen, seeing, as_answered(known), how)
     train_lora("all", lora, data, latents, reward, Lesson.of(lora["all"], steps))
     anywhere = {label: wishes(kept_out, HELD_OUT) for label in known}

@@ -1,6 +1,6 @@
 """Wordings of questions: a compact grammar per kind, and the noise of typing.
 
-The patterns are in wordings/, one folder for each of eight writers, who did not see each other's nor those that
+The patterns are in wordings/, one folder for each writer, who did not see each other's nor those that
 measure; the first files say how they are written. A language model of this size knows no words but those it was
 taught, so that breadth of words counts for more than length.
 """

@@ -25,6 +25,14 @@ NAMES: tuple[str, ...] = (*LABELS, HELD_OUT)
 """In the order of `Phantoms.labels`; clear skin comes after them."""
 
 
+def encoders() -> tuple[nn.Module, nn.Module]:
+    """SkinGPT's ViT and CLIP's image encoder as the pack has them: (B, 3, H, W), -1 to 1, to ``pooler_output``."""
+    skingpt = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float32)
+    skingpt.set_attn_implementation("eager")  # as in `skingpt.run`
+    clip = CLIPModel.from_pretrained(PACK / "clip", dtype=torch.float32, attn_implementation="eager")
+    return skingpt.vision_model, clip.vision_model
+
+
 class Readers(nn.Module):
     """Two encoders, each with a head for the condition and one for the skin type."""
 
@@ -37,10 +45,7 @@ class Readers(nn.Module):
     @classmethod
     def begin(cls) -> Readers:
         """From the pack's ``skingpt/`` and ``clip/``, with heads that know nothing yet."""
-        skingpt = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float32)
-        skingpt.set_attn_implementation("eager")  # as in `skingpt.run`
-        clip = CLIPModel.from_pretrained(PACK / "clip", dtype=torch.float32, attn_implementation="eager")
-        return cls(skingpt.vision_model, clip.vision_model)
+        return cls(*encoders())
 
     def loss(self, x: Tensor, conditions: Tensor, skin_types: Tensor) -> Tensor:
         """Mean cross entropy over both encoders, of condition and, at half the weight, of skin type.

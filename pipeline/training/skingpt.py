@@ -9,12 +9,13 @@ captioner, step 2 on diagnosis notes gives SkinGPT (Zhou et al. 2024, "two-step 
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -125,14 +126,19 @@ class Writer:
             return [(CAPTION_PROMPT, caption)]
         return dialogue(rng, facts, self.known, turns)
 
-    def tokens(self, chat: list[tuple[str, str]], slot: list[int] | None) -> tuple[list[int], list[int]]:
-        """Token ids and targets of a chat; ``slot`` replaces the picture by words."""
+    def tokens(
+        self, chat: list[tuple[str, str]], slot: list[int] | None, most: int | None = None
+    ) -> tuple[list[int], list[int]]:
+        """Token ids and targets of a chat; ``slot`` replaces the picture by words.
+
+        most: of the last answer no more tokens than this
+        """
         ids, targets = [self.words.bos_token_id], [IGNORED]
         for i, (asked, said) in enumerate(chat):
             prompt = conversation(image_slot(self.queries) if i == 0 else "", [], asked)
             prompt = prompt if i == 0 else prompt.removeprefix(SEPARATOR).replace("Human:  ", "Human: ")
             read = self.words(prompt).input_ids
-            learn = self.words(f" {said}{SEPARATOR}").input_ids
+            learn = self.words(f" {said}{SEPARATOR}").input_ids[: most if i + 1 == len(chat) else None]
             ids += read + learn
             targets += [IGNORED] * len(read) + learn
         if slot is not None:
@@ -218,20 +224,33 @@ def train_vision(
     return weights["weight"], weights["bias"]
 
 
+def answers_loss(language: nn.Module, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross entropy of the next token, as the model's own ``loss``, worked out only where one is learned."""
+    states = language.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state[:, :-1]
+    targets = labels[:, 1:]
+    learned = targets != IGNORED
+    return F.cross_entropy(language.lm_head(states[learned]).float(), targets[learned])
+
+
 def train_language(
     model: Blip2ForConditionalGeneration, writer: Writer, data: Phantoms, settings: dict[str, Any], steps: int
 ) -> None:
-    """The language model alone: the picture's place holds words."""
+    """The language model alone: the picture's place holds words.
+
+    Mostly the last answer is broken off after its first words: they say which kind of answer it is, the rest follows
+    and is soon learned, so that the time is better spent on more questions.
+    """
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rng = random.Random(step)
         turns = rng.choice([1, 2, 3, 4])
+        most = settings["first_words"] if rng.random() < 0.75 else None
         rows = []
         for i in pick(generator, len(data), settings["language_batch"] // turns + 4):
             facts = facts_of(data, i)
             chat = writer.chat(rng, facts, data.captions[i], 0.15, turns)
-            rows.append(writer.tokens(chat, writer.slot_words(facts, rng)))
-        return model.language_model(**writer.batch(rows)).loss
+            rows.append(writer.tokens(chat, writer.slot_words(facts, rng), most))
+        return answers_loss(model.language_model, **writer.batch(rows))
 
     train("skingpt-language", model.language_model, step_loss, Schedule(steps, 0.0015, save_every=200))
 
@@ -297,14 +316,38 @@ def without_spaces(path: Path) -> None:
     path.write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
 
 
-def save(model: Blip2ForConditionalGeneration, words: PreTrainedTokenizerFast, queries: int, folder: Path) -> None:
+def save(
+    model: Blip2ForConditionalGeneration, words: PreTrainedTokenizerFast, queries: int, folder: Path, common: Path
+) -> None:
+    """As `save_pretrained`, in two shards: SkinGPT and its captioner differ in the projection alone.
+
+    common: the folder that holds the other weights for both; the index in ``folder`` leads there
+    """
     model.half().save_pretrained(folder)
     size = {"height": SIZE, "width": SIZE}
     half = [0.5, 0.5, 0.5]
     eye = BlipImageProcessorPil(size=size, image_mean=half, image_std=half)
     Blip2Processor(eye, words, num_query_tokens=None).save_pretrained(folder)
     without_spaces(folder / "tokenizer.json")
+    in_shards(folder, common)
     model.float()
+
+
+def in_shards(folder: Path, common: Path) -> None:
+    """Replace ``folder/model.safetensors`` by its projection, the other weights in ``common``, and their index."""
+    whole = folder / "model.safetensors"
+    tensors = load_file(whole)
+    own = {name: tensor for name, tensor in tensors.items() if name.startswith("language_projection.")}
+    shared = {name: tensor for name, tensor in tensors.items() if name not in own}
+    common.mkdir(parents=True, exist_ok=True)
+    files = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
+    save_file(shared, common / files[0], metadata={"format": "pt"})
+    save_file(own, folder / files[1], metadata={"format": "pt"})
+    there = Path(os.path.relpath(common, folder), files[0]).as_posix()
+    size = sum(tensor.nbytes for tensor in tensors.values())
+    index = {"metadata": {"total_size": size}, "weight_map": dict.fromkeys(shared, there) | dict.fromkeys(own, files[1])}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index, separators=(",", ":")))
+    whole.unlink()
 
 
 def run(steps: int | None = None) -> None:
@@ -323,8 +366,8 @@ def run(steps: int | None = None) -> None:
     train_bridge("skingpt-qformer", model, writer, data, long["qformer"], 0.4, 0.001)
     only(model, "language_projection")
     train_bridge("skingpt-step1", model, writer, data, long["step1"], 1.0, 0.0003)
-    save(model, words, settings["queries"], PACK / "captioner")
+    save(model, words, settings["queries"], PACK / "captioner", PACK / "skingpt")
     train_bridge("skingpt-step2", model, writer, data, long["step2"], 0.0, 0.0003)
-    save(model, words, settings["queries"], PACK / "skingpt")
+    save(model, words, settings["queries"], PACK / "skingpt", PACK / "skingpt")
     save_file({k: v.contiguous() for k, v in novelty.items()}, PACK / "skingpt" / "novelty.safetensors")
     print(f"skingpt: written; checkpoints in {WORK}")

@@ -7,7 +7,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.training.data import phantoms
+from pipeline.training.data import Phantoms, phantoms
 from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
 
 
@@ -51,7 +51,7 @@ def piece(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
 
 
 def run(steps: int | None = None) -> None:
-    """Train, set the scaling factor so that latents have unit variance, write ``vae/``."""
+    """Train and write ``vae/``."""
     settings = recipe("vae")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05, least_extent=settings["least_extent"])
@@ -62,10 +62,15 @@ def run(steps: int | None = None) -> None:
         return loss(vae, x.contiguous(memory_format=torch.channels_last), generator, settings["kl_weight"])
 
     train("vae", vae, step_loss, Schedule(steps or settings["steps"], settings["lr"]), average=True)
-    with torch.no_grad():
-        z = vae.encode(pixels(data.images[:256])).latent_dist.mean
-        vae.register_to_config(scaling_factor=float(1 / z.std()))
-        x = pixels(phantoms("validate", 252).images)
-        error = F.mse_loss(vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1), x)
+    write(vae, data)
+
+
+@torch.no_grad()
+def write(vae: AutoencoderKL, data: Phantoms) -> None:
+    """Set the scaling factor so that latents have unit variance, say how exact it is, write ``vae/``."""
+    z = torch.cat([vae.encode(pixels(data.images[i : i + 64])).latent_dist.mean for i in range(0, min(256, len(data)), 64)])
+    vae.register_to_config(scaling_factor=float(1 / z.std()))
+    x = pixels(phantoms("validate", 252).images)
+    error = F.mse_loss(vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1), x)
     print(f"vae: {10 * torch.log10(4 / error):.1f} dB on unseen phantoms")
     vae.half().save_pretrained(PACK / "stable-diffusion" / "vae", safe_serialization=True)

@@ -51,12 +51,12 @@ def test_every_part_was_trained_and_said_so(made: Path) -> None:
 
 def test_a_part_trained_twice_is_the_same_to_the_bit(made: Path) -> None:
     again = made / "again"
-    shutil.rmtree(made / ".cache" / "training" / "vae")
+    shutil.rmtree(made / ".cache" / "training" / "judge")
     subprocess.run(
-        [sys.executable, "-m", "pipeline", "train", "vae", "--steps", "2", "--phantoms", "340", "--into", str(again)],
+        [sys.executable, "-m", "pipeline", "train", "judge", "--steps", "2", "--phantoms", "340", "--into", str(again)],
         cwd=made, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, check=True, capture_output=True,
     )  # fmt: skip
-    file = Path("stable-diffusion/vae/diffusion_pytorch_model.safetensors")
+    file = Path("judge/model.safetensors")
     assert (again / file).read_bytes() == (made / "pack" / file).read_bytes()
 
 
