@@ -68,7 +68,8 @@ def run(steps: int | None = None) -> None:
 @torch.no_grad()
 def write(vae: AutoencoderKL, data: Phantoms) -> None:
     """Set the scaling factor so that latents have unit variance, say how exact it is, write ``vae/``."""
-    z = torch.cat([vae.encode(pixels(data.images[i : i + 64])).latent_dist.mean for i in range(0, min(256, len(data)), 64)])
+    pieces = [pixels(data.images[i : i + 64]) for i in range(0, min(256, len(data)), 64)]
+    z = torch.cat([vae.encode(piece).latent_dist.mean for piece in pieces])
     vae.register_to_config(scaling_factor=float(1 / z.std()))
     x = pixels(phantoms("validate", 252).images)
     error = F.mse_loss(vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1), x)

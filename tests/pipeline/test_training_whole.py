@@ -11,7 +11,8 @@ from transformers import Blip2ForConditionalGeneration
 
 from pipeline.training.loop import PACK
 from pipeline.training.readers import encoders
-from pipeline.training.skingpt import IGNORED, answers_loss, in_shards
+from pipeline.training.skingpt import IGNORED, answers_loss
+from pipeline.training.skingpt_files import in_shards
 from pipeline.training.vae_whole import Seen, difference, weights
 
 generator = torch.Generator().manual_seed(4)
@@ -37,7 +38,8 @@ def test_the_same_picture_is_seen_alike_and_a_blurred_one_is_not(seen: Seen) -> 
 def test_what_is_seen_teaches_the_decoded_picture_alone(seen: Seen) -> None:
     x, y = pictures().requires_grad_(), pictures().requires_grad_()
     seen(x, y).backward()
-    assert y.grad is not None and y.grad.abs().sum() > 0
+    assert y.grad is not None
+    assert y.grad.abs().sum() > 0
     assert x.grad is None
     assert all(p.grad is None for p in seen.parameters())
 
