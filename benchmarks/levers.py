@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pipeline.evaluation.judge import Judge
     from pipeline.frame import Area
-    from pipeline.generate import Order
+    from pipeline.orders import Order
     from pipeline.skingen import SkinGEN
 
 

@@ -13,7 +13,7 @@ from pipeline.types import AdapterPlan
 
 if TYPE_CHECKING:
     from pipeline.frame import Area
-    from pipeline.generate import Order
+    from pipeline.orders import Order
     from pipeline.schedule import Schedule
 
 

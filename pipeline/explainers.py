@@ -18,7 +18,7 @@ from PIL import Image
 
 from pipeline.blip2 import Seen
 from pipeline.diagnose import CANNOT_TELL
-from pipeline.generate import Order, Progress
+from pipeline.orders import Order, Progress
 from pipeline.segment import Found
 from pipeline.skingen import SkinGEN, png
 from pipeline.types import (

@@ -7,11 +7,9 @@ not change between pictures or answers (the photo's latents, prompts, fused LoRA
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,46 +24,21 @@ from torch import Tensor
 
 from pipeline.adapt import AdapterManager, AdapterSet
 from pipeline.batching import Batches, Tell, on_a_thread
-from pipeline.formats.errors import WeightsError
 from pipeline.formats.extras import Extras, tune
-from pipeline.formats.ip_adapter_files import is_plus, load_ip_adapter, reference_width
+from pipeline.formats.ip_adapter_files import load_ip_adapter
 from pipeline.formats.lora_files import read_lora
 from pipeline.formats.lora_layers import add_for_good, put_on
 from pipeline.formats.stable_diffusion import load_stable_diffusion, same_weights
 from pipeline.frame import Area, Frame, cut_out, frame_around, lay_in
 from pipeline.fuse import FusedLoras
+from pipeline.orders import DrawingFailed, Order, Progress
+from pipeline.references import References
 from pipeline.retrieve import ClipEmbedder
 from pipeline.schedule import GUIDED_VALUES, Precision, Schedule, change_scheduler, precision_of, unguided
-from pipeline.types import AdapterPlan
 
 PREVIEW_EVERY = 3
 PROMPTS_KEPT = 256
 DRAWN_BY = "without an affected area the role text_to_image drew the pictures"
-
-
-class DrawingFailed(RuntimeError):
-    """The generator gave something that is not a picture (not finite, or one flat colour)."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """One picture to draw."""
-
-    label: str
-    prompt: str
-    plan: AdapterPlan
-    reference: Tensor | None
-    """(1, dim) image embedding of the reference case, (1, tokens, dim) for IP-Adapter plus; None without one"""
-    seed: int
-
-
-@dataclass(frozen=True)
-class Progress:
-    """After step ``step`` of ``steps``; ``previews`` in the order of the orders, or empty."""
-
-    step: int
-    steps: int
-    previews: tuple[Image.Image, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,11 +49,6 @@ class Canvas:
     area: Image.Image
     kept: DiagonalGaussianDistribution
     """What the VAE sees in the square without its area: a distribution over latents (1, 4, h, w)"""
-
-
-def seed_of(seed: int, label: str) -> int:
-    """A seed of its own for each label, the same in every batch and on every machine."""
-    return int.from_bytes(hashlib.sha256(f"{seed}:{label}".encode()).digest()[:6], "big")
 
 
 class Generator:
@@ -103,8 +71,6 @@ class Generator:
         self.size, self.schedule, self.precision = size, schedule, precision
         self.previewer: AutoencoderTiny | None = None
         """TAESD, where the profile has it"""
-        self.nothing: Tensor | None = None
-        """(1, tokens, dim), what IP-Adapter plus is given without a picture; of the plain one it is zero"""
         self.preview_every: int | None = PREVIEW_EVERY
         """Steps between two previews; None: no previews"""
         self.without_area: Generator | None = None
@@ -112,6 +78,7 @@ class Generator:
         self.remarks: list[str] = []
         """What did not go as planned in the last drawing, for the manifest"""
         self._batches = Batches(pipe)
+        self.references = References(pipe)
         self._loras = FusedLoras(pipe)
         self._prompts: OrderedDict[tuple[str | None, float, str], Tensor] = OrderedDict()
 
@@ -145,30 +112,11 @@ class Generator:
             ).to(extras.device)
         return generator
 
-    @property
-    def uses_references(self) -> bool:
-        """An IP-Adapter is loaded."""
-        return self.pipe.unet.encoder_hid_proj is not None
-
-    @property
-    def wants_tokens(self) -> bool:
-        """IP-Adapter plus: references are the image encoder's tokens."""
-        return self.uses_references and is_plus(self.pipe.unet)
-
     def read_references_by(self, clip: ClipEmbedder) -> None:
         """Which encoder the references come from. Raises WeightsError when the IP-Adapter was trained with another."""
         if self.without_area is not None:
             self.without_area.read_references_by(clip)
-        if not self.uses_references:
-            return
-        self.nothing = clip.no_tokens() if self.wants_tokens else None
-        vision = clip.model.config
-        width = vision.vision_config.hidden_size if self.wants_tokens else vision.projection_dim
-        if width != self._ip_width():
-            raise WeightsError(
-                f"the IP-Adapter reads pictures described by {self._ip_width()} numbers, the profile's clip role gives "
-                f"{width}: take the image encoder that the IP-Adapter was trained with"
-            )
+        self.references.read_by(clip)
 
     def draws_without_area(self, other: Generator) -> None:
         """A text-to-image model for photos on which no area was found. One VAE for both where it is the same one."""
@@ -249,53 +197,18 @@ class Generator:
             tell(Progress(step + 1, steps, previews))
             return unguided(pipe, values) if step + 1 == guided < steps else values
 
-        with torch.inference_mode(), self._wearing(adapters, orders):
+        with torch.inference_mode(), self.references.given_to(orders, adapters.ip_adapter_scale):
+            self._loras.wear(adapters.lora, adapters.lora_weight)
             words, drawn = self._words(adapters, orders, guided > 0), self._drawn_from_seeds(canvas, orders)
             with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
                 out = self.pipe(
                     **words, **drawn, image=canvas.square, mask_image=canvas.area, height=self.size,
                     width=self.size, num_inference_steps=steps, strength=1.0,
                     guidance_scale=self.schedule.guidance if guided else 1.0,
-                    **self._image_prompts(orders), output_type="np",
+                    **self.references.options(orders), output_type="np",
                     callback_on_step_end=after_step, callback_on_step_end_tensor_inputs=list(GUIDED_VALUES),
                 ).images  # fmt: skip
         tell([] if cancelled.is_set() else [self._checked(o.label, x) for o, x in zip(orders, out, strict=True)])
-
-    @contextmanager
-    def _wearing(self, adapters: AdapterSet, orders: Sequence[Order]) -> Iterator[None]:
-        """The adapter set in place. In a batch with references, an order without one gets none of the IP-Adapter.
-
-        Its image tokens are zero: their keys and values are then zero as well (these layers have no bias), so that
-        what the IP-Adapter adds is exactly zero, as with scale 0.
-        """
-        self._loras.wear(adapters.lora, adapters.lora_weight)
-        if not self.uses_references:
-            yield
-            return
-        self.pipe.set_ip_adapter_scale(adapters.ip_adapter_scale)
-        n, unet = len(orders), self.pipe.unet
-        planned = torch.tensor([float(o.plan.ip_adapter_scale != 0) for o in orders]).view(n, 1, 1, 1)
-        has, references = planned.to(unet.device, unet.dtype), self._references(orders).to(unet.device, unet.dtype)
-
-        def each_its_own(_module: Any, _args: Any) -> tuple[list[Tensor]]:
-            # diffusers repeats the whole list for every picture, and so would give each picture all references
-            return ([references if self.pipe.do_classifier_free_guidance else references[n:]],)
-
-        def only_where_planned(_module: Any, _args: Any, tokens: list[Tensor]) -> list[Tensor]:
-            return [t * has.repeat(len(t) // n, 1, 1, 1) for t in tokens]
-
-        def in_float32(_module: Any, _args: Any, predicted: tuple[Tensor]) -> tuple[Tensor]:
-            return (predicted[0].float(),)  # so that the scheduler adds up its steps without rounding to bfloat16
-
-        hooks = [unet.encoder_hid_proj.register_forward_pre_hook(each_its_own)]
-        hooks.append(unet.encoder_hid_proj.register_forward_hook(only_where_planned))
-        if unet.dtype == torch.float32:
-            hooks.append(unet.register_forward_hook(in_float32))
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
 
     def _drawn_from_seeds(self, canvas: Canvas, orders: Sequence[Order]) -> dict[str, Any]:
         """Noise and the masked photo, (n, 4, h, w) each, in the order in which the pipeline would draw them."""
@@ -323,18 +236,6 @@ class Generator:
         while len(self._prompts) > PROMPTS_KEPT:
             self._prompts.popitem(last=False)
         return self._prompts[key]
-
-    def _references(self, orders: Sequence[Order]) -> Tensor:
-        """(2n, 1, dim), or (2n, 1, tokens, dim): nothing for the unguided half, then each order's reference."""
-        nothing = torch.zeros(1, self._ip_width()) if self.nothing is None else self.nothing
-        stacked = torch.stack([nothing if o.reference is None else o.reference for o in orders])
-        return torch.cat([nothing.expand_as(stacked), stacked])
-
-    def _image_prompts(self, orders: Sequence[Order]) -> dict[str, Any]:
-        return {"ip_adapter_image_embeds": [self._references(orders)]} if self.uses_references else {}
-
-    def _ip_width(self) -> int:
-        return reference_width(self.pipe.unet)
 
     def _previews(self, latents: Tensor) -> tuple[Image.Image, ...]:
         """What the latents (n, 4, h, w) are becoming, at half the size for a quarter of the cost.

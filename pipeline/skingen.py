@@ -23,7 +23,8 @@ from pipeline.blip2 import Seen
 from pipeline.caption import Captioner, skin_of
 from pipeline.diagnose import SkinGPT
 from pipeline.formats.extras import Extras, place_of, with_few_steps
-from pipeline.generate import Generator, Order, Progress, seed_of
+from pipeline.generate import Generator
+from pipeline.orders import Order, Progress, seed_of
 from pipeline.profile import Profile
 from pipeline.provenance import role_models
 from pipeline.retrieve import CaseLibrary, ClipEmbedder
@@ -141,9 +142,9 @@ class SkinGEN:
         """One picture per label: prompt, adapters, reference and seed."""
         out = []
         for label in labels:
-            plan = self.plan(label, cases if self.generator.uses_references else ())
+            plan = self.plan(label, cases if self.generator.references.used else ())
             chosen = [c for c in cases if c.case_id in plan.reference_cases][:1]
-            seen = self.clip.tokens if self.generator.wants_tokens else self.clip.raw_images
+            seen = self.clip.tokens if self.generator.references.are_tokens else self.clip.raw_images
             reference = seen([self.photo(c.image) for c in chosen]) if chosen else None
             out.append(Order(label, self.prompt(label, caption), plan, reference, seed_of(seed, label)))
         return out

@@ -19,7 +19,7 @@ from pipeline.evaluation.judge import Judge
 from pipeline.evaluation.similarity import DinoEmbedder, nearest_is_own, squared_error, tones
 from pipeline.evaluation.unseen import photo, shown
 from pipeline.frame import Frame, frame_around
-from pipeline.generate import Order, Progress, seed_of
+from pipeline.orders import Order, Progress, seed_of
 from pipeline.phantom import HELD_OUT, Phantom, draw
 from pipeline.segment import Found
 from pipeline.skingen import SkinGEN

@@ -20,6 +20,7 @@ from transformers import (
     Blip2Config,
     Blip2ForConditionalGeneration,
     LlamaConfig,
+    LlamaForCausalLM,
     PreTrainedTokenizerFast,
 )
 
@@ -152,7 +153,7 @@ class Writer:
         }
 
 
-def answers_loss(language: nn.Module, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Tensor:
+def answers_loss(language: LlamaForCausalLM, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Tensor:
     """Mean cross entropy of the next token, as the model's own ``loss``, worked out only where one is learned."""
     states = language.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state[:, :-1]
     targets = labels[:, 1:]

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks import cases, generation, levers, previews
 from benchmarks.running_app import Memory, RunningApp
 from pipeline.client import PipelineClient
-from pipeline.generate import Order
+from pipeline.orders import Order
 from pipeline.types import AdapterPlan
 from tests.scripted import TOKEN, scripted_server, small_png
 

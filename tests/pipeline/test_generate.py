@@ -16,7 +16,8 @@ from benchmarks.plain_loop import PlainLoop
 from pipeline.adapt import AdapterManager
 from pipeline.frame import frame_around
 from pipeline.fuse import FusedLoras
-from pipeline.generate import DrawingFailed, Generator, Order, Progress, seed_of
+from pipeline.generate import Generator
+from pipeline.orders import DrawingFailed, Order, Progress, seed_of
 from pipeline.phantom import Phantom
 from pipeline.profile import load_profile
 from pipeline.schedule import Schedule, precision_of
@@ -44,7 +45,7 @@ def generator(loaded: Generator) -> Iterator[Generator]:
 
 def order(generator: Generator, label: str, scale: float = 0.4, lora: int | None = 0) -> Order:
     """Of a label, with a made-up reference when there is a scale; ``lora``: which of the pack's, or none."""
-    width = generator._ip_width()
+    width = generator.references.width
     reference = torch.randn(1, width, generator=torch.Generator().manual_seed(seed_of(3, label))) if scale else None
     name = None if lora is None else generator.adapters.loras[lora].name
     plan = AdapterPlan(label, name, 1.0 if name else 0.0, scale, ("C",) if scale else ())

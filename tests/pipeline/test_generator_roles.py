@@ -18,7 +18,8 @@ from pipeline.adapt import AdapterManager
 from pipeline.formats.errors import WeightsError
 from pipeline.formats.extras import Extras, one_file, tune
 from pipeline.formats.ip_adapter_files import load_ip_adapter
-from pipeline.generate import Generator, Order, Progress
+from pipeline.generate import Generator
+from pipeline.orders import Order, Progress
 from pipeline.schedule import Schedule
 from pipeline.types import AdapterPlan
 from tests.pipeline.tiny_sd import CROSS, SIDE, tiny_pipeline
@@ -108,12 +109,12 @@ def test_an_ip_adapter_of_either_kind_and_file(tmp_path: Path, name: str, plus: 
     """Loaded weights are the file's; a reference changes its own picture and not that of its neighbour."""
     state = ip_state(tiny_pipeline().unet, plus)
     ours = generator(file=ip_file(tmp_path, name, state))
-    assert ours.uses_references
-    assert ours.wants_tokens == plus
+    assert ours.references.used
+    assert ours.references.are_tokens == plus
     key = ours.pipe.unet.down_blocks[0].attentions[0].transformer_blocks[0].attn2.processor.to_k_ip[0].weight
     assert torch.equal(key, state["ip_adapter"]["1.to_k_ip.weight"])
     shape = (1, TOKENS, EMBEDDING) if plus else (1, EMBEDDING)
-    ours.nothing = torch.zeros(shape) if plus else None
+    ours.references.nothing = torch.zeros(shape) if plus else None
     a, b = (torch.randn(shape, generator=torch.Generator().manual_seed(s)) for s in (1, 2))
     one = drawn(ours, [order("acne", a), order("lupus")], area())
     two = drawn(ours, [order("acne", b), order("lupus")], area())

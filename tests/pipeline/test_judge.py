@@ -16,7 +16,7 @@ from pipeline.evaluation.judge import CLEAR, Judge, Verdict, batches
 from pipeline.evaluation.similarity import DinoEmbedder, lab, nearest_is_own, squared_error, tones
 from pipeline.evaluation.unseen import cell, photo
 from pipeline.frame import frame_around
-from pipeline.generate import Order
+from pipeline.orders import Order
 from pipeline.phantom import HELD_OUT, LABELS, Phantom, draw
 from pipeline.training import data, dino, distort
 from pipeline.training import judge as training
