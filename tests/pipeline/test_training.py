@@ -96,7 +96,7 @@ def test_a_loss_that_is_not_a_number_stops_the_training() -> None:
 
 def test_every_part_has_a_recipe_with_its_launch_line() -> None:
     for path in loop.RECIPES.glob("*.yaml"):
-        assert path.read_text().startswith(f"# python -m pipeline train {path.stem}"), path
+        assert path.read_text().startswith(f"# python -m pipeline train {path.stem.replace('_', '-')}"), path
         assert "seed" in loop.recipe(path.stem)
 
 
