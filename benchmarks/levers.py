@@ -1,6 +1,7 @@
 """What each lever brings: the same four look-alikes, drawn in turn by a plain loop and by it with one lever more.
 
-Every row holds all the rows above it. The last one is the product's own path, previews and laying in included.
+Every row holds all the rows above it. The one that is shipped is the product's own path, previews and laying in
+included; below it, what cutting the schedule would bring.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from pipeline.frame import Area
     from pipeline.orders import Order
     from pipeline.skingen import SkinGEN
+
+
+SHIPPED = "+ computed in {precision}: as shipped"
 
 
 @dataclass(frozen=True)
@@ -95,19 +99,28 @@ def finished(news: Iterator[object]) -> list[Image.Image]:
     return last
 
 
+CUT = Schedule(8, 2.5, 0.5)
+"""What was shipped before: two thirds of the steps, half of them guided."""
+
+
 def levers(skingen: SkinGEN, full: Schedule) -> list[Lever]:
-    """The plain loop under the ``full`` schedule, then one lever more in each row, down to the product as shipped."""
+    """The plain loop under the ``full`` schedule, then one lever more in each row, down to the product as shipped.
+
+    Below it what guiding fewer steps, and taking fewer, would bring beyond that: faster, at a price that the judge says.
+    """
     own, precision = skingen.generator.schedule, skingen.generator.precision
     plain, fused = PlainLoop(skingen.profile, full), FusedLoop(skingen, full)
-    cut = Schedule(full.steps, own.guidance, own.guidance_until)
+    half = Schedule(own.steps, own.guidance, 0.5)
     return [
         Lever("plain diffusers loop", lambda w: plain.draw(w.photo, w.mask, w.orders)),
         Lever("+ LoRA fused into the weights", lambda w: fused.draw(w.photo, w.mask, w.orders)),
         Lever("+ prompts remembered, with previews", drawing(skingen, full, "float32", each=True)),
         Lever("+ one batch, photo encoded once", drawing(skingen, full, "float32")),
-        Lever(f"+ computed in {precision}", drawing(skingen, full, precision)),
-        Lever(f"+ guidance in {cut.guided} of {cut.steps} steps", drawing(skingen, cut, precision), False),
-        Lever(f"+ {own.steps} steps, {own.guided} guided: as shipped", drawing(skingen, own, precision), False),
+        Lever(SHIPPED.format(precision=precision), drawing(skingen, own, precision), own == full),
+        Lever(
+            f"not shipped: guidance in {half.guided} of {half.steps} steps", drawing(skingen, half, precision), False
+        ),
+        Lever(f"not shipped: {CUT.steps} steps, {CUT.guided} guided", drawing(skingen, CUT, precision), False),
     ]
 
 
@@ -184,7 +197,7 @@ def named_as_asked(lever: Lever, judge: Judge, tasks: Sequence[Work]) -> float:
 
 
 def judged(skingen: SkinGEN, rows: Sequence[Lever], tasks: Sequence[Work]) -> str:
-    """The judge on the full schedule's pictures and on ours; or why it was not asked."""
+    """The judge on the plain schedule's pictures, on ours, and on those of fewer steps; or why it was not asked."""
     from pipeline.evaluation.judge import Judge
 
     folder = skingen.profile.root / "judge"
@@ -194,6 +207,6 @@ def judged(skingen: SkinGEN, rows: Sequence[Lever], tasks: Sequence[Work]) -> st
         )
     judge, pictures = Judge.load(folder), sum(len(task.orders) for task in tasks)
     lines = [f"named as asked by the judge, {pictures} pictures on {len(tasks)} photos"]
-    for row in (rows[3], rows[-1]):
+    for row in rows[3:]:
         lines.append(f"{row.name:48}{100 * named_as_asked(row, judge, tasks):6.1f} %")
     return "\n".join(lines)
