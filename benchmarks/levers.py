@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from pipeline.skingen import SkinGEN
 
 
-SHIPPED = "+ computed in {precision}: as shipped"
-
-
 @dataclass(frozen=True)
 class Work:
     """One photo and what is to be drawn on it."""
@@ -106,7 +103,7 @@ CUT = Schedule(8, 2.5, 0.5)
 def levers(skingen: SkinGEN, full: Schedule) -> list[Lever]:
     """The plain loop under the ``full`` schedule, then one lever more in each row, down to the product as shipped.
 
-    Below it what guiding fewer steps, and taking fewer, would bring beyond that: faster, at a price that the judge says.
+    Below it what guiding fewer steps, and taking fewer, would bring: faster, at a price that the judge says.
     """
     own, precision = skingen.generator.schedule, skingen.generator.precision
     plain, fused = PlainLoop(skingen.profile, full), FusedLoop(skingen, full)
@@ -116,7 +113,7 @@ def levers(skingen: SkinGEN, full: Schedule) -> list[Lever]:
         Lever("+ LoRA fused into the weights", lambda w: fused.draw(w.photo, w.mask, w.orders)),
         Lever("+ prompts remembered, with previews", drawing(skingen, full, "float32", each=True)),
         Lever("+ one batch, photo encoded once", drawing(skingen, full, "float32")),
-        Lever(SHIPPED.format(precision=precision), drawing(skingen, own, precision), own == full),
+        Lever(f"+ computed in {precision}: as shipped", drawing(skingen, own, precision), own == full),
         Lever(
             f"not shipped: guidance in {half.guided} of {half.steps} steps", drawing(skingen, half, precision), False
         ),
