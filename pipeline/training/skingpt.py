@@ -192,6 +192,7 @@ def train_bridge(
     steps: int,
     captions: float,
     lr: float,
+    restarts: tuple[int, ...] = (),
 ) -> None:
     """Whatever of the bridge has ``requires_grad``, on pictures; ``captions`` is their share of the batch."""
     model.vision_model.eval()
@@ -206,7 +207,7 @@ def train_bridge(
 
     bridge = nn.ModuleDict({"qformer": model.qformer, "projection": model.language_projection})
     bridge.register_parameter("query_tokens", model.query_tokens)
-    train(part, bridge, step_loss, Schedule(steps, lr, warmup=20, save_every=100))
+    train(part, bridge, step_loss, Schedule(steps, lr, restarts, warmup=20, save_every=100))
 
 
 def only(model: Blip2ForConditionalGeneration, *names: str) -> None:
@@ -228,7 +229,8 @@ def run(steps: int | None = None) -> None:
     novelty = fit_novelty(model, data, train_vision(model, data, settings, long["vision"]))
     train_language(model, writer, data, settings, long["language"])
     only(model, "qformer", "query_tokens", "language_projection")
-    train_bridge("skingpt-qformer", model, writer, data, long["qformer"], 0.4, 0.001)
+    again = tuple(settings["qformer_restarts"])
+    train_bridge("skingpt-qformer", model, writer, data, long["qformer"], 0.4, 0.001, again)
     only(model, "language_projection")
     train_bridge("skingpt-step1", model, writer, data, long["step1"], 1.0, 0.0003)
     save(model, words, settings["queries"], PACK / "captioner", PACK / "skingpt")
