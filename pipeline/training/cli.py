@@ -54,8 +54,13 @@ def train_part(part: str, steps: int | None = None, phantoms: int | None = None,
     importlib.import_module(f"pipeline.training.{part}").run(steps)
 
 
+def _typed(part: str) -> str:
+    """A part's name as a command."""
+    return part.replace("_", "-")
+
+
 def _command(part: str, about: str) -> None:
-    @app.command(part.replace("_", "-"), help=about)
+    @app.command(_typed(part), help=about)
     def command(steps: Steps = None, phantoms: Fewer = None, into: Into = None) -> None:
         train_part(part, steps, phantoms, into)
 
@@ -86,8 +91,9 @@ def pack(
 
         try:
             run_together(
-                PARTS, lambda name: this_python("train", name, *options), jobs or os.cpu_count() or 1, WORK / "out", say
-            )
+                PARTS, lambda part: this_python("train", _typed(part), *options), jobs or os.cpu_count() or 1,
+                WORK / "out", say,
+            )  # fmt: skip
         except PartFailed as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from error
