@@ -12,6 +12,7 @@ from pipeline.blip2 import Seen
 from pipeline.evaluation.figures import Figure, share
 from pipeline.evaluation.unseen import conditions, photo, shown, skin_types
 from pipeline.phantom import Phantom
+from pipeline.phantom.words import TONES
 from pipeline.skingen import SkinGEN
 from pipeline.types import Diagnosis
 from pipeline.wording import PHRASES
@@ -29,14 +30,19 @@ def diagnose(skingen: SkinGEN, image: Image.Image) -> tuple[Seen, str, Diagnosis
 
 def seeing(skingen: SkinGEN, test: Sequence[Phantom], captions: Captions) -> Iterator[Figure]:
     """The diagnosis of every phantom, those included that the app would abstain on, and the words of its caption."""
-    found = [diagnose(skingen, photo(p))[2] for p in shown(test, "diagnoses")]
+    asked = [diagnose(skingen, photo(p)) for p in shown(test, "diagnoses")]
+    found = [diagnosis for _, _, diagnosis in asked]
     right = [d.label == p.label for d, p in zip(found, test, strict=True)]
     among = [p.label in (d.label, *d.lookalikes) for d, p in zip(found, test, strict=True)]
     yield share("diagnosis right, by condition", right, conditions(test), at_least=96, worst_at_least=85)
     yield share("diagnosis right, by skin type", right, skin_types(test), worst_at_least=92)
     yield share("truth among diagnosis and look-alikes", among, conditions(test), at_least=99)
-    said = [concepts_said(captions(p)) for p in shown(test, "captions")]
-    yield caption_f1(said, [{PHRASES[c] for c in p.concepts} for p in test], conditions(test))
+    written = [captions(p) for p in shown(test, "captions")]
+    signs = [{PHRASES[c] for c in p.concepts} for p in test]
+    yield caption_f1([concepts_said(caption) for caption in written], signs, conditions(test))
+    for where, texts in (("answer", [first for _, first, _ in asked]), ("caption", written)):
+        named = [tone_said(text) == TONES[p.skin_type - 1] for text, p in zip(texts, test, strict=True)]
+        yield share(f"skin type named rightly in the {where}", named, skin_types(test))
 
 
 def concepts_said(caption: str) -> set[str]:
@@ -46,6 +52,12 @@ def concepts_said(caption: str) -> set[str]:
     """
     _, _, listed = caption.strip().rstrip(".").partition(" with ")
     return {part.strip() for part in re.split(r", | and ", listed) if part.strip()}
+
+
+def tone_said(text: str) -> str | None:
+    """The skin tone that an answer or a caption names first: the longest of TONES before ` skin`."""
+    found = re.search(rf"\b({'|'.join(sorted(TONES, key=len, reverse=True))}) skin\b", text)
+    return found[1] if found else None
 
 
 def f1(said: Sequence[set[str]], true: Sequence[set[str]]) -> float:

@@ -27,7 +27,7 @@ from pipeline.evaluation.figures import Figure, mean, number, share
 from pipeline.evaluation.masking import absent_names, box_iou, box_of, clear_box, hull, iou, two_lesions
 from pipeline.evaluation.pack import MEASURES
 from pipeline.evaluation.retrieving import large_library, retrieving
-from pipeline.evaluation.seeing import caption_f1, concepts_said, f1, seeing
+from pipeline.evaluation.seeing import caption_f1, concepts_said, f1, seeing, tone_said
 from pipeline.evaluation.sheet import CELL, GAP, LINE, ROWS, explanations
 from pipeline.evaluation.timing import megabytes, peak_memory
 from pipeline.evaluation.unseen import cell, photo, shown
@@ -132,7 +132,7 @@ class TalksFor:
     def __init__(self, label: str, lookalikes: tuple[str, ...]) -> None:
         self.look = lambda image: image
         self.skingpt = SimpleNamespace(
-            first_task=lambda seen: iter(["first"]),
+            first_task=lambda seen: iter(["a plaque on fair skin"]),
             second_task=lambda seen, first: iter(["second"]),
             reduce=lambda seen, first, second: Diagnosis(label, lookalikes, 0.0, 1.0),
         )
@@ -142,11 +142,19 @@ def test_one_diagnosis_for_all_is_right_for_its_own_condition_only() -> None:
     test = [draw(ONE + i, 64, label, i + 1) for i, label in enumerate(LABELS[:4])]
     skingen: Any = TalksFor(LABELS[0], (LABELS[1],))
     figures = list(seeing(skingen, test, lambda p: p.caption))
-    by_condition, by_type, among, captions = figures
+    by_condition, by_type, among, captions, tone_of_answer, tone_of_caption = figures
     assert (by_condition.value, by_condition.worst_value) == (25.0, 0.0)
     assert (by_type.value, by_type.at_least, by_type.worst_at_least) == (25.0, None, 92)
     assert among.value == 50.0
     assert captions.value == 1.0
+    assert (tone_of_answer.value, tone_of_answer.worst_value) == (25.0, 0.0)  # it is fair, the second type, to it
+    assert tone_of_caption.value == 100.0
+
+
+def test_a_skin_tone_is_read_whole_and_in_front_of_skin_only() -> None:
+    assert tone_said("redness and wheals on very fair skin, as in urticaria") == "very fair"
+    assert tone_said("brown colour on dark brown skin.") == "dark brown"
+    assert tone_said("brown colour and a plaque") is None
 
 
 # Abstaining ----------------------------------------------------------------------------------------

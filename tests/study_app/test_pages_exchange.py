@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pipeline.photo import clean_photo
@@ -16,7 +15,8 @@ from study_app.services import services
 from study_app.study.exchange import SHOWN_BEFORE
 from study_app.study.state import Exposure
 from study_app.study.store import NotSaved
-from tests.scripted import TOKEN, WORDS, scripted_server, small_png
+from tests.scripted import WORDS, small_png
+from tests.study_app.participant_app import scripted_app
 from tests.study_app.test_pages import PATIENCE_S, choosing_a_photo, events, state_of, title, token_of, visit
 
 UNCLEAR, CLEAR, UNCLEAR_TOO = (small_png((n, n, n), side=120) for n in (10, 200, 20))
@@ -26,20 +26,14 @@ UNCLEAR, CLEAR, UNCLEAR_TOO = (small_png((n, n, n), side=120) for n in (10, 200,
 def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty database, and scripted models that cannot tell from the dark photos."""
     dark = {clean_photo(png).sha256 for png in (UNCLEAR, UNCLEAR_TOO)}
-    with scripted_server(tmp_path / "pictures") as server:
-        answers = server.explainer._events
+    with scripted_app(tmp_path, monkeypatch) as scripted:
+        answers = scripted._events
 
         def unsure(request: ExplainRequest) -> Iterator[Event]:
             return answers(replace(request, question="cannot tell") if request.photo in dark else request)
 
-        monkeypatch.setattr(server.explainer, "_events", unsure)
-        monkeypatch.setenv("SKINGEN_DB", str(tmp_path / "study.db"))
-        monkeypatch.setenv("SKINGEN_PIPELINE_URL", server.url)
-        monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", TOKEN)
-        st.cache_resource.clear()
+        monkeypatch.setattr(scripted, "_events", unsure)
         yield
-        services().runner.stop()
-        st.cache_resource.clear()
 
 
 pytestmark = pytest.mark.usefixtures("door")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from study_app.services import services
@@ -16,8 +15,8 @@ from study_app.study.definition import Likert, load_study
 from study_app.study.definition_items import Multiple, Number, Single, YesNo
 from study_app.study.store import Refused
 from study_app.study.visit import current
-from tests.scripted import TOKEN, scripted_server
 from tests.study_app.conftest import ADVICE
+from tests.study_app.participant_app import scripted_app
 from tests.study_app.people import walk_to
 from tests.study_app.test_pages import PATIENCE_S, state_of, title, token_of, visit
 
@@ -28,15 +27,8 @@ CLINICAL, RELEVANCE = QUESTIONNAIRES / "skingpt4_clinical.yaml", QUESTIONNAIRES 
 @pytest.fixture
 def door(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The app with the study of the test's parameter, and scripted models behind the real door."""
-    with scripted_server(tmp_path / "pictures") as server:
-        monkeypatch.setenv("SKINGEN_STUDY", str(request.param))
-        monkeypatch.setenv("SKINGEN_DB", str(tmp_path / "study.db"))
-        monkeypatch.setenv("SKINGEN_PIPELINE_URL", server.url)
-        monkeypatch.setenv("SKINGEN_PIPELINE_TOKEN", TOKEN)
-        st.cache_resource.clear()
+    with scripted_app(tmp_path, monkeypatch, study=request.param):
         yield
-        services().runner.stop()
-        st.cache_resource.clear()
 
 
 def at(step: str) -> AppTest:
