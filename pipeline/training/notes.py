@@ -63,8 +63,8 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 
 _KINDS = tuple(QUESTIONS)
 _WEIGHTS = {
-    "diagnose": 0.8, "why not": 2.0, "off topic": 3.0, "doubt": 0.8, "describe": 1.3, "cause": 1.5, "advice": 1.3,
-    "danger": 1.3, "features": 1.2, "why": 1.2,
+    "diagnose": 0.8, "why not": 1.8, "off topic": 3.2, "doubt": 1.0, "describe": 1.5, "cause": 1.4, "advice": 1.7,
+    "danger": 1.7, "features": 1.2, "why": 1.4, "lookalikes": 1.2,
 }  # fmt: skip
 """How often a kind is asked; 1 where it is not named."""
 
@@ -144,14 +144,21 @@ def _exchange(rng: random.Random, kind: str, facts: Facts, knowledge: Mapping[st
 
 
 def _next(
-    rng: random.Random, before: list[tuple[str, str]], single: bool, facts: Facts, knowledge: dict[str, Knowledge]
+    rng: random.Random,
+    before: list[tuple[str, str]],
+    alone: float | None,
+    facts: Facts,
+    knowledge: dict[str, Knowledge],
 ) -> tuple[str, str]:
-    """One more exchange. As in the product, a conversation mostly begins with the study's own prompt."""
+    """One more exchange. As in the product, a conversation mostly begins with the study's own prompt.
+
+    alone: of a question that stays the only one, how often it asks for the diagnosis; None when more will follow
+    """
     draw = rng.random()
     about = knowledge[facts.label or next(iter(knowledge))]
-    if not before and draw < 0.9 and not single:
+    if not before and alone is None and draw < 0.9:
         return DIAGNOSIS_PROMPT, answer("diagnose", facts, about)
-    if not before and draw < 0.6:
+    if not before and alone is not None and draw < alone:
         return _exchange(rng, "diagnose", facts, knowledge)
     if before and draw < 0.12:
         return rng.choice(before)
@@ -161,12 +168,16 @@ def _next(
     return _exchange(rng, kind, facts, knowledge)
 
 
-def dialogue(rng: random.Random, facts: Facts, knowledge: dict[str, Knowledge], turns: int) -> list[tuple[str, str]]:
+def dialogue(
+    rng: random.Random, facts: Facts, knowledge: dict[str, Knowledge], turns: int, diagnoses: float = 0.6
+) -> list[tuple[str, str]]:
     """``turns`` questions with answers, cut to what the product keeps of so many.
 
     The first is mostly the diagnosis; now and then a question is asked again word for word.
+
+    diagnoses: of single questions, the share that ask for the diagnosis
     """
     out: list[tuple[str, str]] = []
     for _ in range(turns):
-        out.append(_next(rng, out, turns == 1, facts, knowledge))
+        out.append(_next(rng, out, diagnoses if turns == 1 else None, facts, knowledge))
     return remembered(out)

@@ -116,27 +116,28 @@ class Writer:
         return ids + [self.words.pad_token_id] * (self.queries - len(ids))
 
     def chat(
-        self, rng: random.Random, facts: Facts, caption: str, captions: float, turns: int
+        self, rng: random.Random, facts: Facts, caption: str, captions: float, turns: int, diagnoses: float = 0.6
     ) -> list[tuple[str, str]]:
         if rng.random() < captions:
             return [(CAPTION_PROMPT, caption)]
-        return dialogue(rng, facts, self.known, turns)
+        return dialogue(rng, facts, self.known, turns, diagnoses)
 
     def tokens(
         self, chat: list[tuple[str, str]], slot: list[int] | None, most: int | None = None
     ) -> tuple[list[int], list[int]]:
         """Token ids and targets of a chat; ``slot`` replaces the picture by words.
 
-        most: of the last answer no more tokens than this
+        most: of each answer no more tokens than this are learned, and the last one ends there
         """
         ids, targets = [self.words.bos_token_id], [IGNORED]
         for i, (asked, said) in enumerate(chat):
             prompt = conversation(image_slot(self.queries) if i == 0 else "", [], asked)
             prompt = prompt if i == 0 else prompt.removeprefix(SEPARATOR).replace("Human:  ", "Human: ")
             read = self.words(prompt).input_ids
-            learn = self.words(f" {said}{SEPARATOR}").input_ids[: most if i + 1 == len(chat) else None]
-            ids += read + learn
-            targets += [IGNORED] * len(read) + learn
+            says = self.words(f" {said}{SEPARATOR}").input_ids[: most if i + 1 == len(chat) else None]
+            learn = says[:most]
+            ids += read + says
+            targets += [IGNORED] * len(read) + learn + [IGNORED] * (len(says) - len(learn))
         if slot is not None:
             picture = self.words.convert_tokens_to_ids(IMAGE)
             spare = iter(slot)
@@ -166,22 +167,24 @@ def train_language(
 ) -> None:
     """The language model alone: the picture's place holds words.
 
-    Mostly the last answer is broken off after its first words: they say which kind of answer it is, the rest follows
-    and is soon learned, so that the time is better spent on more questions.
+    Mostly only the first words of an answer are learned: they say which kind of answer it is, the rest follows and is
+    soon learned, so that the time is better spent on more questions. For the same reason few ask for the diagnosis
+    alone: that is the Q-Former's work.
     """
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rng = random.Random(step)
-        turns = rng.choice([1, 2, 3, 4])
+        turns = rng.choice([1, 1, 2, 3, 4])
         most = settings["first_words"] if rng.random() < 0.75 else None
         rows = []
         for i in pick(generator, len(data), settings["language_batch"] // turns + 4):
             facts = facts_of(data, i)
-            chat = writer.chat(rng, facts, data.captions[i], 0.15, turns)
+            chat = writer.chat(rng, facts, data.captions[i], 0.06, turns, diagnoses=0.1)
             rows.append(writer.tokens(chat, writer.slot_words(facts, rng), most))
         return answers_loss(model.language_model, **writer.batch(rows))
 
-    train("skingpt-language", model.language_model, step_loss, Schedule(steps, 0.0015, save_every=200))
+    again = tuple(settings["language_restarts"])
+    train("skingpt-language", model.language_model, step_loss, Schedule(steps, 0.0015, again, save_every=200))
 
 
 def train_bridge(
