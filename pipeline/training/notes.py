@@ -68,6 +68,9 @@ _WEIGHTS = {
 }  # fmt: skip
 """How often a kind is asked; 1 where it is not named."""
 
+ASKS_DIAGNOSIS = 0.6
+"""Of single questions, the share that ask for the diagnosis, where nothing else is said."""
+
 
 def _lower(text: str) -> str:
     return text[0].lower() + text[1:]
@@ -169,7 +172,7 @@ def _next(
 
 
 def dialogue(
-    rng: random.Random, facts: Facts, knowledge: dict[str, Knowledge], turns: int, diagnoses: float = 0.6
+    rng: random.Random, facts: Facts, knowledge: dict[str, Knowledge], turns: int, diagnoses: float = ASKS_DIAGNOSIS
 ) -> list[tuple[str, str]]:
     """``turns`` questions with answers, cut to what the product keeps of so many.
 

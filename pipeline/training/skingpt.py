@@ -31,7 +31,7 @@ from pipeline.prompting import IMAGE, SEPARATOR, conversation, image_slot
 from pipeline.training.augment import lit, turned
 from pipeline.training.data import CONCEPTS, SIZE, Phantoms, phantoms
 from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
-from pipeline.training.notes import QUESTIONS, Facts, answer, dialogue
+from pipeline.training.notes import ASKS_DIAGNOSIS, QUESTIONS, Facts, answer, dialogue
 from pipeline.training.skingpt_files import save
 from pipeline.training.skingpt_sight import fit_novelty, train_vision
 from pipeline.wording import PHRASES
@@ -116,7 +116,13 @@ class Writer:
         return ids + [self.words.pad_token_id] * (self.queries - len(ids))
 
     def chat(
-        self, rng: random.Random, facts: Facts, caption: str, captions: float, turns: int, diagnoses: float = 0.6
+        self,
+        rng: random.Random,
+        facts: Facts,
+        caption: str,
+        captions: float,
+        turns: int,
+        diagnoses: float = ASKS_DIAGNOSIS,
     ) -> list[tuple[str, str]]:
         if rng.random() < captions:
             return [(CAPTION_PROMPT, caption)]

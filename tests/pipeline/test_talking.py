@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from transformers import PreTrainedTokenizerFast
 
 from pipeline.diagnose import REMEMBERED, SkinGPT, first_naming, named
 from pipeline.evaluation import talking
@@ -19,6 +20,7 @@ from pipeline.skingen import SkinGEN
 from pipeline.training.notes import OFF_TOPIC, QUESTIONS, Facts, answer, dialogue, question
 from pipeline.training.offtopic import off_topic
 from pipeline.training.questions import ASK, GRAMMAR, IT
+from pipeline.training.skingpt import IGNORED, Writer
 from pipeline.types import DIAGNOSIS_PROMPT, LOOKALIKES_PROMPT, Turn
 from pipeline.wording import PHRASES
 
@@ -139,6 +141,24 @@ def test_clear_skin_has_no_condition_whatever_is_asked() -> None:
     clear = Facts(None, "olive", ())
     said = {a for seed in range(300) for _, a in dialogue(random.Random(seed), clear, KNOWN, 4)}
     assert said == {OFF_TOPIC, answer("diagnose", clear, KNOWN["psoriasis"])}
+
+
+def test_single_questions_ask_for_the_diagnosis_as_often_as_wished() -> None:
+    begins = answer("diagnose", FACTS, KNOWN["psoriasis"])
+    for share, low, high in ((0.0, 0.0, 0.2), (1.0, 1.0, 1.0)):
+        said = [dialogue(random.Random(seed), FACTS, KNOWN, 1, share)[0][1] for seed in range(200)]
+        assert low <= said.count(begins) / len(said) <= high
+
+
+def test_only_the_first_words_of_answers_are_learned_and_the_last_one_ends_there() -> None:
+    writer = Writer(PreTrainedTokenizerFast.from_pretrained("pipeline/packs/phantom/skingpt"), queries=16)
+    chat = [(DIAGNOSIS_PROMPT, answer("diagnose", FACTS, KNOWN["psoriasis"])), ("why?", "Because I see redness.")]
+    whole, all_learned = writer.tokens(chat, None)
+    ids, targets = writer.tokens(chat, None, most=3)
+    learned = [token for token in targets if token != IGNORED]
+    assert len(learned) == 6 < sum(target != IGNORED for target in all_learned)
+    assert ids == whole[: len(ids)], "the first answer stays whole: the second question follows it"
+    assert targets[-3:] == ids[-3:] == learned[3:]
 
 
 def test_the_model_is_given_back_the_diagnosis_and_the_last_exchanges() -> None:
