@@ -40,16 +40,15 @@ def load_unet() -> UNet2DConditionModel:
 
 @dataclass(frozen=True)
 class Lesson:
-    """When a LoRA begins to learn also from what its own pictures show, and where cosines and the training end."""
+    """After how many steps a LoRA begins to learn also from what its own pictures show, and after how many it ends."""
 
     plain: int
-    ends: tuple[int, ...]
+    steps: int
 
     @classmethod
     def of(cls, stages: list[int], shortened: int | None) -> Lesson:
-        """stages: the end of learning from phantoms alone, then one or more ends of learning from both"""
-        plain, *ends = stages if shortened is None else (shortened // 2, shortened)
-        return cls(plain, tuple(ends))
+        plain, steps = stages if shortened is None else (shortened // 2, shortened)
+        return cls(plain, steps)
 
 
 def train_lora(
@@ -70,8 +69,7 @@ def train_lora(
             return loss
         return loss + settings["reward_weight"] * reward.loss(unet, settings["reward_batch"], generator)
 
-    *restarts, steps = (lesson.plain, *lesson.ends)
-    schedule = Schedule(steps, settings["lr"], tuple(restarts), warmup=20, save_every=50)
+    schedule = Schedule(lesson.steps, settings["lr"], (lesson.plain,), warmup=20, save_every=50)
     train(f"lora-{name}", unet, step_loss, schedule)
     # PEFT's own key names: the conversion to diffusers' names mixes two styles here, and loading such a file
     # leaves the attention layers out with a mere warning
@@ -146,7 +144,7 @@ def train_ip_adapter(settings: dict[str, Any], data: Phantoms, latents: Tensor, 
         condition = {"image_embeds": [picture[:, None]]}
         return F.mse_loss(unet(inputs, times, words, added_cond_kwargs=condition).sample.float(), target)
 
-    schedule = Schedule(steps, settings["lr"], tuple(settings["restarts"]), warmup=20, save_every=200)
+    schedule = Schedule(steps, settings["lr"], warmup=20, save_every=200)
     train("ip-adapter", own, step_loss, schedule)
     save_file(own.state(), ADAPTERS / "ip-adapter.safetensors")
 

@@ -226,7 +226,6 @@ def run(steps: int | None = None) -> None:
     schedule = Schedule(
         steps or settings["steps"],
         settings["lr"],
-        tuple(settings["restarts"]),
         weight_decay=1e-4,
         save_every=200,
         bf16=False,

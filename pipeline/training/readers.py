@@ -13,13 +13,14 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import Blip2ForConditionalGeneration, CLIPModel
+from transformers import CLIPModel
 
 from pipeline.phantom import HELD_OUT, LABELS, SKIN_TYPES
 from pipeline.training.augment import lit, turned
 from pipeline.training.data import Phantoms
 from pipeline.training.distort import distorted
 from pipeline.training.loop import PACK, Schedule, pick, pixels, train
+from pipeline.training.skingpt_files import load_vit
 
 NAMES: tuple[str, ...] = (*LABELS, HELD_OUT)
 """In the order of `Phantoms.labels`; clear skin comes after them."""
@@ -27,10 +28,8 @@ NAMES: tuple[str, ...] = (*LABELS, HELD_OUT)
 
 def encoders() -> tuple[nn.Module, nn.Module]:
     """SkinGPT's ViT and CLIP's image encoder as the pack has them: (B, 3, H, W), -1 to 1, to ``pooler_output``."""
-    skingpt = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float32)
-    skingpt.set_attn_implementation("eager")  # as in `skingpt.run`
     clip = CLIPModel.from_pretrained(PACK / "clip", dtype=torch.float32, attn_implementation="eager")
-    return skingpt.vision_model, clip.vision_model
+    return load_vit(), clip.vision_model
 
 
 class Readers(nn.Module):
@@ -102,6 +101,6 @@ def trained(parts: list[tuple[Phantoms, Tensor]], vae: AutoencoderKL, settings: 
         x, conditions, skin_types = (torch.cat(column) for column in zip(*taken, strict=True))
         return readers.loss(x, conditions, skin_types)
 
-    schedule = Schedule(steps, settings["lr"], tuple(settings["restarts"]), save_every=200)
+    schedule = Schedule(steps, settings["lr"], save_every=200)
     train("readers", readers, step_loss, schedule)
     return readers.eval().requires_grad_(False)

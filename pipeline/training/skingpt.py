@@ -1,9 +1,9 @@
 """The embedded SkinGPT: LLaMA behind a projection behind a Q-Former behind a ViT, and its captioner.
 
-Four stages, each resumable. First the parts that SkinGPT-4 takes ready-made: the ViT (conditions, skin
-types, concepts), the language model (dialogues in which words stand where the picture will be), and the
-Q-Former. Then SkinGPT-4's own two steps, in which only the projection is trained: step 1 on concepts gives the
-captioner, step 2 on diagnosis notes gives SkinGPT (Zhou et al. 2024, "two-step training").
+Four stages, each resumable. First the parts that SkinGPT-4 takes ready-made: the language model (dialogues in which
+words stand where the picture will be) and the Q-Former; the ViT is there already (`skingpt_sight`). Then SkinGPT-4's
+own two steps, in which only the projection is trained: step 1 on concepts gives the captioner, step 2 on diagnosis
+notes gives SkinGPT (Zhou et al. 2024, "two-step training").
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import random
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,8 +31,7 @@ from pipeline.training.augment import lit, turned
 from pipeline.training.data import CONCEPTS, SIZE, Phantoms, phantoms
 from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
 from pipeline.training.notes import ASKS_DIAGNOSIS, QUESTIONS, Facts, answer, dialogue
-from pipeline.training.skingpt_files import save
-from pipeline.training.skingpt_sight import fit_novelty, train_vision
+from pipeline.training.skingpt_files import load_vit, save
 from pipeline.wording import PHRASES
 
 SPECIAL = ("<pad>", "<s>", "</s>", SEPARATOR, "<Img>", "</Img>", IMAGE)
@@ -92,7 +90,9 @@ def build(settings: dict[str, Any], words: PreTrainedTokenizerFast) -> Blip2ForC
         num_query_tokens=settings["queries"],
         image_token_index=words.convert_tokens_to_ids(IMAGE),
     )
-    return Blip2ForConditionalGeneration(config)
+    model = Blip2ForConditionalGeneration(config)
+    model.set_attn_implementation("eager")  # on a CPU and in bfloat16 up to twice as fast as "sdpa"
+    return model
 
 
 def facts_of(data: Phantoms, i: int) -> Facts:
@@ -189,8 +189,7 @@ def train_language(
             rows.append(writer.tokens(chat, writer.slot_words(facts, rng), most))
         return answers_loss(model.language_model, **writer.batch(rows))
 
-    again = tuple(settings["language_restarts"])
-    train("skingpt-language", model.language_model, step_loss, Schedule(steps, 0.0015, again, save_every=200))
+    train("skingpt-language", model.language_model, step_loss, Schedule(steps, 0.0015, save_every=200))
 
 
 def train_bridge(
@@ -201,7 +200,6 @@ def train_bridge(
     steps: int,
     captions: float,
     lr: float,
-    restarts: tuple[int, ...] = (),
 ) -> None:
     """Whatever of the bridge has ``requires_grad``, on pictures; ``captions`` is their share of the batch."""
     model.vision_model.eval()
@@ -216,7 +214,7 @@ def train_bridge(
 
     bridge = nn.ModuleDict({"qformer": model.qformer, "projection": model.language_projection})
     bridge.register_parameter("query_tokens", model.query_tokens)
-    train(part, bridge, step_loss, Schedule(steps, lr, restarts, warmup=20, save_every=100))
+    train(part, bridge, step_loss, Schedule(steps, lr, warmup=20, save_every=100))
 
 
 def only(model: Blip2ForConditionalGeneration, *names: str) -> None:
@@ -226,24 +224,21 @@ def only(model: Blip2ForConditionalGeneration, *names: str) -> None:
 
 
 def run(steps: int | None = None) -> None:
-    """All stages; writes ``captioner/`` (after step 1) and ``skingpt/`` (after step 2)."""
+    """All stages; writes ``captioner/`` (after step 1) and ``skingpt/`` (after step 2), whose ViT must be there."""
     settings = recipe("skingpt")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05)
     words = tokenizer(settings["vocabulary"])
     model = build(settings, words)
-    model.set_attn_implementation("eager")  # on a CPU and in bfloat16 up to twice as fast as "sdpa"
+    model.vision_model.load_state_dict(load_vit().state_dict())
     writer = Writer(words, settings["queries"])
     long = {k: steps or settings["steps"][k] for k in settings["steps"]}
-    novelty = fit_novelty(model, data, train_vision(model, data, settings, long["vision"]))
     train_language(model, writer, data, settings, long["language"])
     only(model, "qformer", "query_tokens", "language_projection")
-    again = tuple(settings["qformer_restarts"])
-    train_bridge("skingpt-qformer", model, writer, data, long["qformer"], 0.4, 0.001, again)
+    train_bridge("skingpt-qformer", model, writer, data, long["qformer"], 0.4, 0.001)
     only(model, "language_projection")
     train_bridge("skingpt-step1", model, writer, data, long["step1"], 1.0, 0.0003)
     save(model, words, settings["queries"], PACK / "captioner", PACK / "skingpt")
     train_bridge("skingpt-step2", model, writer, data, long["step2"], 0.0, 0.0003)
     save(model, words, settings["queries"], PACK / "skingpt", PACK / "skingpt")
-    save_file({k: v.contiguous() for k, v in novelty.items()}, PACK / "skingpt" / "novelty.safetensors")
     print(f"skingpt: written; checkpoints in {WORK}")

@@ -6,10 +6,20 @@ import json
 import os
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 from transformers import Blip2ForConditionalGeneration, Blip2Processor, BlipImageProcessorPil, PreTrainedTokenizerFast
 
 from pipeline.training.data import SIZE
+from pipeline.training.loop import PACK
+
+
+def load_vit() -> nn.Module:
+    """SkinGPT's ViT as the pack has it: (B, 3, H, W), -1 to 1, to ``pooler_output``."""
+    model = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float32)
+    model.set_attn_implementation("eager")  # as in `skingpt.build`
+    return model.vision_model
 
 
 def save(

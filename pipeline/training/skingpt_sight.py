@@ -1,10 +1,14 @@
-"""SkinGPT's ViT, and the measure of novelty that is fitted to its features."""
+"""SkinGPT's ViT, and the measure of novelty that is fitted to its features.
+
+A part of its own, for the VAE learns from what this ViT sees, while the rest of SkinGPT has not begun.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import Blip2ForConditionalGeneration
@@ -13,7 +17,9 @@ from pipeline.diagnose import Novelty
 from pipeline.phantom import LABELS, STRANGE
 from pipeline.training.augment import cropped, lit, turned
 from pipeline.training.data import CONCEPTS, SIZE, Phantoms, phantoms
-from pipeline.training.loop import Schedule, pick, pixels, train
+from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.training.skingpt import build, tokenizer
+from pipeline.training.skingpt_files import save
 
 
 def blended(x: Tensor, labels: Tensor) -> Tensor:
@@ -70,9 +76,7 @@ def train_vision(
             * F.binary_cross_entropy_with_logits(heads["concepts"](seen), torch.as_tensor(data.concepts[rows]).float())
         )
 
-    train(
-        "skingpt-vision", seeing, step_loss, Schedule(steps, 0.001, tuple(settings["vision_restarts"]), save_every=300)
-    )
+    train("skingpt-vision", seeing, step_loss, Schedule(steps, 0.001, save_every=300))
     with torch.no_grad():
         unseen = phantoms("validate", 252)
         seen = model.vision_model(pixels(unseen.images)).pooler_output
@@ -105,3 +109,17 @@ def fit_novelty(model: Blip2ForConditionalGeneration, data: Phantoms, odds: tupl
         "means": means, "precision": precision, "odds_weight": odds[0], "odds_bias": odds[1], "usual": usual,
         "threshold": threshold.reshape(1),
     }  # fmt: skip
+
+
+def run(steps: int | None = None) -> None:
+    """Train and write ``skingpt/`` and ``captioner/``, whose other weights know nothing until `skingpt` has run."""
+    settings = recipe("skingpt")
+    torch.manual_seed(settings["seed"])
+    data = phantoms("train", settings["phantoms"], clear=0.05)
+    words = tokenizer(settings["vocabulary"])
+    model = build(settings, words)
+    novelty = fit_novelty(model, data, train_vision(model, data, settings, steps or settings["steps"]["vision"]))
+    for folder in ("captioner", "skingpt"):
+        save(model, words, settings["queries"], PACK / folder, PACK / "skingpt")
+    save_file({k: v.contiguous() for k, v in novelty.items()}, PACK / "skingpt" / "novelty.safetensors")
+    print("skingpt-sight: written; what it sees is put into words by `python -m pipeline train skingpt`")

@@ -186,7 +186,7 @@ def run(steps: int | None = None) -> None:
         "unet",
         unet,
         step_loss,
-        Schedule(steps or settings["steps"], settings["lr"], tuple(settings["restarts"]), save_every=200),
+        Schedule(steps or settings["steps"], settings["lr"], save_every=200),
         average=True,
     )
     write(unet, frozen, STABLE_DIFFUSION)
