@@ -22,8 +22,9 @@ $(STAMP): requirements.txt
 run: $(STAMP) ## Start the study app with the embedded models on http://localhost:8501
 	$(BIN)/python -m study_app serve $(ARGS)
 
-test: $(STAMP) ## Run the tests (ARGS="-k photo" picks some)
-	$(BIN)/python -m pytest $(ARGS)
+# Files side by side, one a core: each test keeps to one thread, so that they do not get into each other's way.
+test: $(STAMP) ## Run the tests (ARGS="-k photo" picks some, ARGS="-n 0 --pdb" one after another)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
