@@ -116,7 +116,7 @@ class Walk:
         match now.step:
             case flow.Consent():
                 agree = self._button("consent.agree")
-                expect(agree).to_be_visible(timeout=walk.SLOW_MS)
+                self._there(agree)
                 self._look(kind)
                 for box in self.page.get_by_role("checkbox").all():
                     self._settled(box)
@@ -125,21 +125,21 @@ class Walk:
                 pass  # nothing to choose: the next page comes by itself
             case flow.Photo():
                 offered = self._button("photo.take_nth", number=OFFERED)
-                expect(offered).to_be_visible(timeout=walk.SLOW_MS)
+                self._there(offered)
                 self._look(kind)
                 self.hands.press(offered)
-                expect(self._button("photo.choose_another")).to_be_visible(timeout=walk.SLOW_MS)
+                self._there(self._button("photo.choose_another"))
                 walk.idle(self.page)
                 self.hands.press(self._button("page.continue"))
             case flow.Conversation():
                 rate = self._button("conversation.rate")
-                expect(rate).to_be_visible(timeout=walk.SLOW_MS)
+                self._there(rate)
                 walk.idle(self.page)
                 self._look(f"{kind}_{now.state.sequence[self.study.place_of(now.step.period) - 1]}")
                 self.hands.press(rate)
             case flow.Comments():
                 field = self.page.get_by_role("textbox")
-                expect(field).to_be_visible(timeout=walk.SLOW_MS)
+                self._there(field)
                 self._look(kind)
                 self.hands.write(field, COMMENT)
                 walk.idle(self.page)
@@ -149,7 +149,7 @@ class Walk:
 
     def _answer_all(self, now: Visit, kind: str) -> None:
         items = flow.asked(self.study, now.step)
-        expect(self._control(items[-1])).to_be_visible(timeout=walk.SLOW_MS)
+        self._there(self._control(items[-1]))
         walk.idle(self.page)
         self._look(kind)
         period = now.step.period if isinstance(now.step, flow.Rating) else None
@@ -187,6 +187,11 @@ class Walk:
 
     def _button(self, key: str, **values: int) -> Locator:
         return self.page.get_by_role("button", name=self.texts.say(key, **values), exact=True)
+
+    def _there(self, what: Locator) -> None:
+        """To be seen, and once: for an instant Streamlit shows the page before beside the new one."""
+        expect(what).to_have_count(1, timeout=walk.SLOW_MS)
+        expect(what).to_be_visible(timeout=walk.SLOW_MS)
 
     def _settled(self, box: Locator) -> None:
         """A checkbox is hidden under its drawing: the mouse hits the label, the keyboard the box itself."""

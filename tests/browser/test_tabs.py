@@ -14,7 +14,8 @@ PATIENCE_MS = 200_000
 
 
 def heading(page: Page, text: str) -> None:
-    expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=PATIENCE_MS)
+    """It and no other: for an instant Streamlit shows the page before beside the new one."""
+    expect(page.get_by_role("heading", level=1)).to_have_text([text], timeout=PATIENCE_MS)
 
 
 @pytest.mark.timeout(900)  # a busy machine takes minutes to load the models beside the app
