@@ -21,20 +21,20 @@ WORK = Path(".cache/training")
 app = typer.Typer(no_args_is_help=True, help="Train the embedded models on phantoms (CPU, hours; see recipes/).")
 
 PARTS: dict[str, Part] = {
-    "clip": Part("CLIP text and vision encoders (generation, retrieval, IP-Adapter)."),
-    "judge": Part("The judge of generated pictures, never part of the pipeline."),
-    "vae": Part("The VAE of the embedded Stable Diffusion."),
     "skingpt_sight": Part("SkinGPT's ViT and its measure of novelty."),
+    "clip": Part("CLIP text and vision encoders (generation, retrieval, IP-Adapter)."),
+    "vae": Part("The VAE of the embedded Stable Diffusion."),
     "vae_whole": Part("The VAE once more: what encoders see shall stay.", ("vae", "clip", "skingpt_sight")),
     "unet": Part("The inpainting UNet of Stable Diffusion.", ("vae_whole",)),
     "skingpt": Part("SkinGPT and its captioner: LLaMA, Q-Former, then the two steps.", ("skingpt_sight",)),
+    "adapters": Part("IP-Adapter and LoRAs.", ("unet", "skingpt")),
     "sam": Part("SAM."),
     "detector": Part("GroundingDINO."),
-    "adapters": Part("IP-Adapter and LoRAs.", ("unet", "skingpt")),
+    "judge": Part("The judge of generated pictures, never part of the pipeline."),
     "dino": Part("DINOv2, for scores of generated pictures only."),
     "cases": Part("The case library and the gallery.", ("clip", "skingpt")),
 }
-"""In an order in which they can be trained one after the other."""
+"""In an order in which they can be trained one after the other; what others wait for longest comes first."""
 
 
 Steps = Annotated[int | None, typer.Option(help="Shorten (or lengthen) the recipe.")]
