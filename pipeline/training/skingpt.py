@@ -223,13 +223,18 @@ def only(model: Blip2ForConditionalGeneration, *names: str) -> None:
         parameter.requires_grad_(name.startswith(names))
 
 
-def run(steps: int | None = None) -> None:
-    """All stages; writes ``captioner/`` (after step 1) and ``skingpt/`` (after step 2), whose ViT must be there."""
+def begin() -> tuple[dict[str, Any], Phantoms, PreTrainedTokenizerFast, Blip2ForConditionalGeneration]:
+    """The recipe, the phantoms to learn from, the tokenizer, and a model that knows nothing, from the recipe's seed."""
     settings = recipe("skingpt")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05)
     words = tokenizer(settings["vocabulary"])
-    model = build(settings, words)
+    return settings, data, words, build(settings, words)
+
+
+def run(steps: int | None = None) -> None:
+    """All stages; writes ``captioner/`` (after step 1) and ``skingpt/`` (after step 2), whose ViT must be there."""
+    settings, data, words, model = begin()
     model.vision_model.load_state_dict(load_vit().state_dict())
     writer = Writer(words, settings["queries"])
     long = {k: steps or settings["steps"][k] for k in settings["steps"]}

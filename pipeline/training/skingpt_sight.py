@@ -17,8 +17,8 @@ from pipeline.diagnose import Novelty
 from pipeline.phantom import LABELS, STRANGE
 from pipeline.training.augment import cropped, lit, turned
 from pipeline.training.data import CONCEPTS, SIZE, Phantoms, phantoms
-from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
-from pipeline.training.skingpt import build, tokenizer
+from pipeline.training.loop import PACK, Schedule, pick, pixels, train
+from pipeline.training.skingpt import begin
 from pipeline.training.skingpt_files import save
 
 
@@ -113,11 +113,7 @@ def fit_novelty(model: Blip2ForConditionalGeneration, data: Phantoms, odds: tupl
 
 def run(steps: int | None = None) -> None:
     """Train and write ``skingpt/`` and ``captioner/``, whose other weights know nothing until `skingpt` has run."""
-    settings = recipe("skingpt")
-    torch.manual_seed(settings["seed"])
-    data = phantoms("train", settings["phantoms"], clear=0.05)
-    words = tokenizer(settings["vocabulary"])
-    model = build(settings, words)
+    settings, data, words, model = begin()
     novelty = fit_novelty(model, data, train_vision(model, data, settings, steps or settings["steps"]["vision"]))
     for folder in ("captioner", "skingpt"):
         save(model, words, settings["queries"], PACK / folder, PACK / "skingpt")
