@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -27,16 +28,24 @@ def save(
 ) -> None:
     """As `save_pretrained`, in two shards: SkinGPT and its captioner differ in the projection alone.
 
-    common: the folder that holds the other weights for both; the index in ``folder`` leads there
+    common: the folder beside ``folder`` that holds the other weights for both; the index in ``folder`` leads there.
+    Each file takes the place of the one before at once and whole: other parts of `make pack` may be reading it.
     """
-    model.half().save_pretrained(folder)
-    size = {"height": SIZE, "width": SIZE}
-    half = [0.5, 0.5, 0.5]
-    eye = BlipImageProcessorPil(size=size, image_mean=half, image_std=half)
-    Blip2Processor(eye, words, num_query_tokens=None).save_pretrained(folder)
-    without_spaces(folder / "tokenizer.json")
-    in_shards(folder, common)
-    model.float()
+    with TemporaryDirectory(dir=folder.parent) as name:
+        made = Path(name)
+        new = made / folder.name
+        model.half().save_pretrained(new)
+        model.float()
+        size = {"height": SIZE, "width": SIZE}
+        half = [0.5, 0.5, 0.5]
+        eye = BlipImageProcessorPil(size=size, image_mean=half, image_std=half)
+        Blip2Processor(eye, words, num_query_tokens=None).save_pretrained(new)
+        without_spaces(new / "tokenizer.json")
+        in_shards(new, made / common.name)
+        for file in sorted(made.glob("*/*")):
+            place = folder.parent / file.relative_to(made)
+            place.parent.mkdir(exist_ok=True)
+            file.replace(place)
 
 
 def in_shards(folder: Path, common: Path) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from transformers import Blip2ForConditionalGeneration
+from transformers import Blip2ForConditionalGeneration, PreTrainedTokenizerFast
 
 from pipeline.training.loop import PACK
 from pipeline.training.readers import encoders
 from pipeline.training.skingpt import IGNORED, answers_loss
-from pipeline.training.skingpt_files import in_shards
+from pipeline.training.skingpt_files import in_shards, save
 from pipeline.training.vae_whole import Seen, difference, weights
 
 generator = torch.Generator().manual_seed(4)
@@ -91,6 +91,24 @@ def test_no_file_is_left_where_an_index_would_pass_it_over(tmp_path: Path) -> No
     save_file({"language_projection.bias": torch.ones(2), "rest": torch.ones(3)}, tmp_path / "model.safetensors")
     in_shards(tmp_path, tmp_path)
     assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_who_reads_a_pack_while_it_is_saved_anew_reads_one_or_the_other(tmp_path: Path) -> None:
+    model = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float32)
+    words = PreTrainedTokenizerFast.from_pretrained(PACK / "skingpt")
+    save(model, words, 16, tmp_path / "captioner", tmp_path / "skingpt")
+    shard = tmp_path / "skingpt" / "model-00001-of-00002.safetensors"
+    with shard.open("rb") as reader:
+        begun = reader.read(1000)
+        before = shard.read_bytes()
+        with torch.no_grad():
+            model.query_tokens += 1
+        save(model, words, 16, tmp_path / "captioner", tmp_path / "skingpt")
+        assert shard.read_bytes() != before
+        assert begun + reader.read() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["captioner", "skingpt"]
+    again = Blip2ForConditionalGeneration.from_pretrained(tmp_path / "captioner", dtype=torch.float32)
+    assert torch.equal(again.query_tokens, model.query_tokens.half().float())
 
 
 def test_the_loss_of_answers_is_the_models_own() -> None:
