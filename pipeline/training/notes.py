@@ -63,13 +63,27 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 
 _KINDS = tuple(QUESTIONS)
 _WEIGHTS = {
-    "diagnose": 0.8, "why not": 1.8, "off topic": 3.2, "doubt": 1.0, "describe": 1.5, "cause": 1.4, "advice": 1.7,
+    "diagnose": 0.8, "why not": 1.8, "doubt": 1.0, "describe": 1.5, "cause": 1.4, "advice": 1.7,
     "danger": 1.7, "features": 1.2, "why": 1.4, "lookalikes": 1.2,
 }  # fmt: skip
-"""How often a kind is asked; 1 where it is not named."""
+"""How often a kind is asked; `Asked` says how often something off topic."""
 
-ASKS_DIAGNOSIS = 0.6
-"""Of single questions, the share that ask for the diagnosis, where nothing else is said."""
+
+@dataclass(frozen=True)
+class Asked:
+    """What a training asks more or less of."""
+
+    diagnoses: float = 0.6
+    """Of single questions, the share that ask for the diagnosis"""
+    off_topic: float = 3.2
+    """Weight of questions off topic beside those of the other kinds"""
+
+    def kind(self, rng: random.Random) -> str:
+        weights = _WEIGHTS | {"off topic": self.off_topic}
+        return rng.choices(_KINDS, [weights[kind] for kind in _KINDS])[0]
+
+
+USUAL = Asked()
 
 
 def _lower(text: str) -> str:
@@ -149,38 +163,36 @@ def _exchange(rng: random.Random, kind: str, facts: Facts, knowledge: Mapping[st
 def _next(
     rng: random.Random,
     before: list[tuple[str, str]],
-    alone: float | None,
+    alone: bool,
     facts: Facts,
     knowledge: dict[str, Knowledge],
+    mix: Asked,
 ) -> tuple[str, str]:
     """One more exchange. As in the product, a conversation mostly begins with the study's own prompt.
 
-    alone: of a question that stays the only one, how often it asks for the diagnosis; None when more will follow
+    alone: whether no more will follow
     """
     draw = rng.random()
     about = knowledge[facts.label or next(iter(knowledge))]
-    if not before and alone is None and draw < 0.9:
+    if not before and not alone and draw < 0.9:
         return DIAGNOSIS_PROMPT, answer("diagnose", facts, about)
-    if not before and alone is not None and draw < alone:
+    if not before and alone and draw < mix.diagnoses:
         return _exchange(rng, "diagnose", facts, knowledge)
     if before and draw < 0.12:
         return rng.choice(before)
     if len(before) == 1 and draw < 0.24:
         return LOOKALIKES_PROMPT, answer("lookalikes", facts, about)
-    kind = rng.choices(_KINDS, [_WEIGHTS.get(kind, 1.0) for kind in _KINDS])[0]
-    return _exchange(rng, kind, facts, knowledge)
+    return _exchange(rng, mix.kind(rng), facts, knowledge)
 
 
 def dialogue(
-    rng: random.Random, facts: Facts, knowledge: dict[str, Knowledge], turns: int, diagnoses: float = ASKS_DIAGNOSIS
+    rng: random.Random, facts: Facts, knowledge: dict[str, Knowledge], turns: int, mix: Asked = USUAL
 ) -> list[tuple[str, str]]:
     """``turns`` questions with answers, cut to what the product keeps of so many.
 
     The first is mostly the diagnosis; now and then a question is asked again word for word.
-
-    diagnoses: of single questions, the share that ask for the diagnosis
     """
     out: list[tuple[str, str]] = []
     for _ in range(turns):
-        out.append(_next(rng, out, diagnoses if turns == 1 else None, facts, knowledge))
+        out.append(_next(rng, out, turns == 1, facts, knowledge, mix))
     return remembered(out)

@@ -30,7 +30,7 @@ from pipeline.prompting import IMAGE, SEPARATOR, conversation, image_slot
 from pipeline.training.augment import lit, turned
 from pipeline.training.data import CONCEPTS, SIZE, Phantoms, phantoms
 from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
-from pipeline.training.notes import ASKS_DIAGNOSIS, QUESTIONS, Facts, answer, dialogue
+from pipeline.training.notes import QUESTIONS, USUAL, Asked, Facts, answer, dialogue
 from pipeline.training.skingpt_files import load_vit, save
 from pipeline.wording import PHRASES
 
@@ -122,11 +122,11 @@ class Writer:
         caption: str,
         captions: float,
         turns: int,
-        diagnoses: float = ASKS_DIAGNOSIS,
+        mix: Asked = USUAL,
     ) -> list[tuple[str, str]]:
         if rng.random() < captions:
             return [(CAPTION_PROMPT, caption)]
-        return dialogue(rng, facts, self.known, turns, diagnoses)
+        return dialogue(rng, facts, self.known, turns, mix)
 
     def tokens(
         self, chat: list[tuple[str, str]], slot: list[int] | None, most: int | None = None
@@ -175,8 +175,11 @@ def train_language(
 
     Mostly only the first words of an answer are learned: they say which kind of answer it is, the rest follows and is
     soon learned, so that the time is better spent on more questions. For the same reason few ask for the diagnosis
-    alone: that is the Q-Former's work.
+    alone: that is the Q-Former's work. From the restart on, more is asked that is off topic: of what nobody taught it
+    the language model declines too little at first.
     """
+    schedule = Schedule(steps, 0.0015, tuple(settings["language_restarts"]), save_every=200)
+    at_first, then = Asked(diagnoses=0.1), Asked(diagnoses=0.1, off_topic=settings["off_topic_then"])
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rng = random.Random(step)
@@ -185,11 +188,11 @@ def train_language(
         rows = []
         for i in pick(generator, len(data), settings["language_batch"] // turns + 4):
             facts = facts_of(data, i)
-            chat = writer.chat(rng, facts, data.captions[i], 0.06, turns, diagnoses=0.1)
+            chat = writer.chat(rng, facts, data.captions[i], 0.06, turns, then if schedule.again(step) else at_first)
             rows.append(writer.tokens(chat, writer.slot_words(facts, rng), most))
         return answers_loss(model.language_model, **writer.batch(rows))
 
-    train("skingpt-language", model.language_model, step_loss, Schedule(steps, 0.0015, save_every=200))
+    train("skingpt-language", model.language_model, step_loss, schedule)
 
 
 def train_bridge(

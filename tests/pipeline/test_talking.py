@@ -17,7 +17,7 @@ from pipeline.evaluation.talking import KINDS, Outcome, is_right
 from pipeline.phantom import Phantom
 from pipeline.profile import load_knowledge
 from pipeline.skingen import SkinGEN
-from pipeline.training.notes import OFF_TOPIC, QUESTIONS, Facts, answer, dialogue, question
+from pipeline.training.notes import OFF_TOPIC, QUESTIONS, Asked, Facts, answer, dialogue, question
 from pipeline.training.offtopic import off_topic
 from pipeline.training.questions import ASK, GRAMMAR, IT
 from pipeline.training.skingpt import IGNORED, Writer
@@ -146,8 +146,17 @@ def test_clear_skin_has_no_condition_whatever_is_asked() -> None:
 def test_single_questions_ask_for_the_diagnosis_as_often_as_wished() -> None:
     begins = answer("diagnose", FACTS, KNOWN["psoriasis"])
     for share, low, high in ((0.0, 0.0, 0.2), (1.0, 1.0, 1.0)):
-        said = [dialogue(random.Random(seed), FACTS, KNOWN, 1, share)[0][1] for seed in range(200)]
+        said = [dialogue(random.Random(seed), FACTS, KNOWN, 1, Asked(share))[0][1] for seed in range(200)]
         assert low <= said.count(begins) / len(said) <= high
+
+
+def test_more_is_declined_where_more_is_asked_off_topic() -> None:
+    def declined(weight: float) -> int:
+        mix = Asked(diagnoses=0.1, off_topic=weight)
+        return sum(dialogue(random.Random(seed), FACTS, KNOWN, 1, mix)[0][1] == OFF_TOPIC for seed in range(300))
+
+    assert declined(0) == 0
+    assert declined(6.4) > 1.3 * declined(3.2) > 0
 
 
 def test_only_the_first_words_of_answers_are_learned_and_the_last_one_ends_there() -> None:
