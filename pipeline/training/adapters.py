@@ -23,11 +23,12 @@ from pipeline.phantom import HELD_OUT
 from pipeline.schedule import Schedule as Sampling
 from pipeline.training.augment import cropped, turned
 from pipeline.training.data import Phantoms, phantoms
+from pipeline.training.encoded import STABLE_DIFFUSION, Encoded, encoded
 from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
 from pipeline.training.readers import trained
 from pipeline.training.reward import Reward, as_answered, wishes
 from pipeline.training.skingpt import knowledge
-from pipeline.training.unet import STABLE_DIFFUSION, Frozen, encode_all, example, prompts_of
+from pipeline.training.unet import Frozen, example, prompts_of
 
 ADAPTERS = PACK / "adapters"
 TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "conv1", "conv2", "ff.net.0.proj", "ff.net.2"]
@@ -52,7 +53,7 @@ class Lesson:
 
 
 def train_lora(
-    name: str, settings: dict[str, Any], data: Phantoms, latents: Tensor, reward: Reward, lesson: Lesson
+    name: str, settings: dict[str, Any], data: Phantoms, pictures: Encoded, reward: Reward, lesson: Lesson
 ) -> None:
     """One LoRA on ``data``, then on ``reward`` too; alpha equals the rank: its scale is 1 with or without metadata."""
     unet, frozen = load_unet(), reward.frozen
@@ -61,7 +62,7 @@ def train_lora(
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rows = pick(generator, len(data), settings["batch"])
-        inputs, target, times = example(data, latents, rows, frozen, generator, 0.05)
+        inputs, target, times = example(pictures, rows, frozen.noise, generator, 0.05)
         with torch.no_grad():
             words = frozen.words(prompts_of(data, rows, generator, silent=0.05))
         loss = F.mse_loss(unet(inputs, times, words).sample.float(), target)
@@ -126,7 +127,7 @@ def _load_into(unet: UNet2DConditionModel, own: ImagePrompt) -> None:
             )
 
 
-def train_ip_adapter(settings: dict[str, Any], data: Phantoms, latents: Tensor, frozen: Frozen, steps: int) -> None:
+def train_ip_adapter(settings: dict[str, Any], data: Phantoms, pictures: Encoded, frozen: Frozen, steps: int) -> None:
     """The picture itself, turned and cropped, is the image prompt; words and picture are each left out at times."""
     unet = load_unet()
     width = int(frozen.clip.config.projection_dim)
@@ -135,7 +136,7 @@ def train_ip_adapter(settings: dict[str, Any], data: Phantoms, latents: Tensor, 
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rows = pick(generator, len(data), settings["batch"])
-        inputs, target, times = example(data, latents, rows, frozen, generator, 0.5)
+        inputs, target, times = example(pictures, rows, frozen.noise, generator, 0.5)
         with torch.no_grad():
             words = frozen.words(prompts_of(data, rows, generator, silent=0.5))
             seen = cropped(turned(pixels(data.images[rows]), generator), generator, 0.8)
@@ -157,17 +158,17 @@ def run(steps: int | None = None) -> None:
     frozen = Frozen.load()
     least = settings["least_extent"]
     data = phantoms("train", settings["phantoms"], clear=0.05, least_extent=least)
-    latents = encode_all(data, frozen, "train")
+    pictures = encoded(data, frozen.vae, "train")
     lora, ip = settings["lora"], settings["ip_adapter"]
-    train_ip_adapter(ip, data, latents, frozen, steps or ip["steps"])
+    train_ip_adapter(ip, data, pictures, frozen, steps or ip["steps"])
     kept_out = phantoms("held_out", settings["held_out_phantoms"], label=HELD_OUT, least_extent=least)
     name = HELD_OUT.replace(" ", "-")
-    own = encode_all(kept_out, frozen, name)
+    own = encoded(kept_out, frozen.vae, name)
     readers = settings["readers"]
-    seeing = trained([(data, latents), (kept_out, own)], frozen.vae, readers, steps or readers["steps"])
+    seeing = trained([(data, pictures.photos), (kept_out, own.photos)], frozen.vae, readers, steps or readers["steps"])
     known, how = knowledge(), Sampling(**lora["sampling"])
     reward = Reward(data, frozen, seeing, as_answered(known), how)
-    train_lora("all", lora, data, latents, reward, Lesson.of(lora["all"], steps))
+    train_lora("all", lora, data, pictures, reward, Lesson.of(lora["all"], steps))
     anywhere = {label: wishes(kept_out, HELD_OUT) for label in known}
     reward = Reward(data, frozen, seeing, anywhere, how)
     train_lora(name, lora, kept_out, own, reward, Lesson.of(lora["held_out"], steps))

@@ -1,4 +1,4 @@
-"""`python -m pipeline train ...`: one command per part, and `pack` for all of them in order."""
+"""`python -m pipeline train ...`: one command per part, `pack` for all of them in order, `status` for what is to do."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ from typing import Annotated
 
 import typer
 
+from pipeline.training import made
 from pipeline.training.memory import keep_freed_memory
 from pipeline.training.together import Part, PartFailed, run_together, this_python
 
 WORK = Path(".cache/training")
-"""As in `loop`, which this module does not import: it would take seconds for a mere --help."""
+SHIPPED = Path(__file__).parents[1] / "packs" / "phantom"
+"""Both as in `loop`, which this module does not import: it would take seconds for a mere --help."""
 
 app = typer.Typer(no_args_is_help=True, help="Train the embedded models on phantoms (CPU, hours; see recipes/).")
+
+KNOWN = ("../packs/phantom/labels.yaml",)
+TAUGHT = (*KNOWN, "wordings/**/*")
 
 PARTS: dict[str, Part] = {
     "skingpt_sight": Part("SkinGPT's ViT and its measure of novelty."),
@@ -26,13 +31,13 @@ PARTS: dict[str, Part] = {
     "vae": Part("The VAE of the embedded Stable Diffusion."),
     "vae_whole": Part("The VAE once more: what encoders see shall stay.", ("vae", "clip", "skingpt_sight")),
     "unet": Part("The inpainting UNet of Stable Diffusion.", ("vae_whole",)),
-    "skingpt": Part("SkinGPT and its captioner: LLaMA, Q-Former, then the two steps.", ("skingpt_sight",)),
-    "adapters": Part("IP-Adapter and LoRAs.", ("unet", "skingpt_sight")),
+    "skingpt": Part("SkinGPT and its captioner: LLaMA, Q-Former, then the two steps.", ("skingpt_sight",), TAUGHT),
+    "adapters": Part("IP-Adapter and LoRAs.", ("unet", "skingpt_sight"), KNOWN),
     "detector": Part("GroundingDINO."),
     "sam": Part("SAM."),
     "judge": Part("The judge of generated pictures, never part of the pipeline."),
     "dino": Part("DINOv2, for scores of generated pictures only."),
-    "cases": Part("The case library and the gallery.", ("clip", "skingpt")),
+    "cases": Part("The case library and the gallery.", ("clip", "skingpt"), KNOWN),
 }
 """In an order in which they can be trained one after the other; what others wait for longest comes first."""
 
@@ -47,12 +52,15 @@ def train_part(part: str, steps: int | None = None, phantoms: int | None = None,
     from pipeline.training import loop
 
     keep_freed_memory()
+    shortened = {"steps": steps, "phantoms": phantoms}
     loop.PHANTOMS_AT_MOST = phantoms
+    loop.WORK = made.workplace(WORK, part, PARTS, shortened)
     if into is not None:  # before the part's module takes these names over
         into.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(loop.PACK / "labels.yaml", into / "labels.yaml")
         loop.PACK = into
     importlib.import_module(f"pipeline.training.{part}").run(steps)
+    made.record(loop.PACK, part, made.key(part, PARTS, shortened), loop.arithmetic())
 
 
 def _typed(part: str) -> str:
@@ -77,10 +85,15 @@ def pack(
     into: Into = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Parts at once; as many as cores when not given.")] = None,
     log: Annotated[Path, typer.Option(help="Where to keep what this command prints.")] = WORK / "pack.txt",
+    afresh: Annotated[bool, typer.Option("--afresh", help="All parts from their seeds, whatever is there.")] = False,
 ) -> None:
-    """Train every part into pipeline/packs/phantom, several side by side. Broken off, it goes on where it was."""
+    """Train what is out of date into pipeline/packs/phantom, several parts side by side. It resumes when broken off."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the parts end with it, as they do at Ctrl+C
     log.parent.mkdir(parents=True, exist_ok=True)
+    shortened = {"steps": steps, "phantoms": phantoms}
+    if afresh:
+        shutil.rmtree(WORK, ignore_errors=True)
+    done = set() if afresh else made.up_to_date(into or SHIPPED, PARTS, shortened)
     given = {"--steps": steps, "--phantoms": phantoms, "--into": into}
     options = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     with log.open("a") as file:
@@ -90,14 +103,24 @@ def pack(
             file.write(line + "\n")
             file.flush()
 
+        for part in sorted(done):
+            say(f"            {part}: up to date")
         try:
             run_together(
                 PARTS, lambda part: this_python("train", _typed(part), *options), jobs or os.cpu_count() or 1,
-                WORK / "out", say,
+                WORK / "out", say, done=done,
             )  # fmt: skip
         except PartFailed as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from error
+
+
+@app.command()
+def status(into: Into = None) -> None:
+    """Which parts of a pack today's recipes would make as they are, and which are to be trained."""
+    done = made.up_to_date(into or SHIPPED, PARTS, {})
+    for part in PARTS:
+        typer.echo(f"{_typed(part):<16} {'up to date' if part in done else 'to be trained'}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-RECIPES = Path(__file__).with_name("recipes")
+from pipeline.training.made import RECIPES
+
 WORK = Path(".cache/training")
 PACK = Path(__file__).parents[1] / "packs" / "phantom"
 
@@ -50,7 +52,7 @@ class Schedule:
     clip: float = 1.0
     save_every: int = 200
     bf16: bool = True
-    """Autocast to bfloat16: about twice as fast where the processor has it; weights stay float32."""
+    """Autocast to bfloat16 where `bfloat16_pays`; weights stay float32 always."""
 
     def again(self, step: int) -> bool:
         """Whether ``step`` is after the first restart."""
@@ -65,6 +67,17 @@ class Schedule:
             return peak * (step - start + 1) / self.warmup
         done = (step - start - self.warmup) / max(1, end - start - self.warmup)
         return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+
+
+@cache
+def bfloat16_pays() -> bool:
+    """Whether the processor has tiles for it (AMX): then about twice as fast as float32, without them slower."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+
+
+def arithmetic() -> dict[str, str]:
+    """On what weights' bits depend beside the recipe."""
+    return {"torch": torch.__version__, "numbers": "bfloat16" if bfloat16_pays() else "float32"}
 
 
 class Average(nn.Module):
@@ -117,7 +130,7 @@ def train(
         for step in range(start, schedule.steps):
             for group in optimiser.param_groups:
                 group["lr"] = schedule.at(step)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=schedule.bf16):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=schedule.bf16 and bfloat16_pays()):
                 loss = loss_of(step, torch.Generator().manual_seed(step))
             if not torch.isfinite(loss):
                 raise FloatingPointError(f"{part}: loss is {loss.item()} at step {step}; lower the learning rate")

@@ -23,10 +23,11 @@ from pipeline.profile import Knowledge
 from pipeline.schedule import Schedule as Sampling
 from pipeline.training.augment import cropped, lit, turned
 from pipeline.training.data import CONCEPTS, Phantoms
+from pipeline.training.encoded import STABLE_DIFFUSION, latents, painted_area
 from pipeline.training.loop import pixels
 from pipeline.training.readers import NAMES, Readers
 from pipeline.training.text import PROMPT
-from pipeline.training.unet import STABLE_DIFFUSION, Frozen, painted_area
+from pipeline.training.unet import Frozen
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def canvas_of(data: Phantoms, rows: Sequence[int], frozen: Frozen, generator: to
     photos = pixels(data.images[list(rows)])
     area = painted_area(torch.as_tensor(data.masks[list(rows)]), generator, 0.05)
     with torch.no_grad():
-        return Canvas(photos, area, frozen.latents(photos * (area < 0.5)))
+        return Canvas(photos, area, latents(frozen.vae, photos * (area < 0.5)))
 
 
 def sampler(frozen: Frozen, steps: int) -> DPMSolverMultistepScheduler:

@@ -28,10 +28,10 @@ from pipeline.phantom.words import TONES, caption_of
 from pipeline.profile import Knowledge, load_knowledge
 from pipeline.prompting import IMAGE, SEPARATOR, conversation, image_slot
 from pipeline.training.augment import lit, turned
-from pipeline.training.data import CONCEPTS, SIZE, Phantoms, phantoms
+from pipeline.training.data import CONCEPTS, Phantoms, phantoms
 from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
 from pipeline.training.notes import QUESTIONS, USUAL, Asked, Facts, answer, dialogue
-from pipeline.training.skingpt_files import load_vit, save
+from pipeline.training.skingpt_files import load_vit, save, vit_config
 from pipeline.wording import PHRASES
 
 SPECIAL = ("<pad>", "<s>", "</s>", SEPARATOR, "<Img>", "</Img>", IMAGE)
@@ -68,11 +68,8 @@ def tokenizer(vocabulary: int) -> PreTrainedTokenizerFast:
 
 
 def build(settings: dict[str, Any], words: PreTrainedTokenizerFast) -> Blip2ForConditionalGeneration:
-    eyes, wide, deep = settings["vision_width"], settings["language_width"], settings["language_layers"]
-    vision = {
-        "hidden_size": eyes, "intermediate_size": eyes * 4, "num_hidden_layers": settings["vision_layers"],
-        "num_attention_heads": 4, "image_size": SIZE, "patch_size": 8, "initializer_range": 0.02,
-    }  # fmt: skip
+    vision, wide, deep = vit_config(), settings["language_width"], settings["language_layers"]
+    eyes = vision["hidden_size"]
     qformer = {
         "hidden_size": eyes, "intermediate_size": eyes * 3, "num_hidden_layers": 2, "num_attention_heads": 4,
         "cross_attention_frequency": 1, "encoder_hidden_size": eyes, "vocab_size": 8,
@@ -226,18 +223,13 @@ def only(model: Blip2ForConditionalGeneration, *names: str) -> None:
         parameter.requires_grad_(name.startswith(names))
 
 
-def begin() -> tuple[dict[str, Any], Phantoms, PreTrainedTokenizerFast, Blip2ForConditionalGeneration]:
-    """The recipe, the phantoms to learn from, the tokenizer, and a model that knows nothing, from the recipe's seed."""
+def run(steps: int | None = None) -> None:
+    """All stages; writes ``captioner/`` (after step 1) and ``skingpt/`` (after step 2), whose ViT must be there."""
     settings = recipe("skingpt")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05)
     words = tokenizer(settings["vocabulary"])
-    return settings, data, words, build(settings, words)
-
-
-def run(steps: int | None = None) -> None:
-    """All stages; writes ``captioner/`` (after step 1) and ``skingpt/`` (after step 2), whose ViT must be there."""
-    settings, data, words, model = begin()
+    model = build(settings, words)
     model.vision_model.load_state_dict(load_vit().state_dict())
     writer = Writer(words, settings["queries"])
     long = {k: steps or settings["steps"][k] for k in settings["steps"]}

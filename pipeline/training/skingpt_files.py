@@ -1,4 +1,7 @@
-"""SkinGPT and its captioner on disk: two folders of one model that differ in the projection alone."""
+"""SkinGPT and its captioner on disk: two folders of one model that differ in the projection alone.
+
+Three shards: the ViT, which is a part of its own and comes first; the language model and the Q-Former; the projection.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,63 @@ import json
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
-from transformers import Blip2ForConditionalGeneration, Blip2Processor, BlipImageProcessorPil, PreTrainedTokenizerFast
+from transformers import (
+    Blip2ForConditionalGeneration,
+    Blip2Processor,
+    Blip2VisionConfig,
+    Blip2VisionModel,
+    BlipImageProcessorPil,
+    PreTrainedTokenizerFast,
+)
 
 from pipeline.training.data import SIZE
-from pipeline.training.loop import PACK
+from pipeline.training.loop import PACK, bfloat16_pays, recipe
+
+SHARDS = tuple(f"model-{i:05d}-of-00003.safetensors" for i in (1, 2, 3))
+"""ViT; language model and Q-Former; projection."""
+VIT, PROJECTION = "vision_model.", "language_projection."
 
 
-def load_vit() -> nn.Module:
-    """SkinGPT's ViT as the pack has it: (B, 3, H, W), -1 to 1, to ``pooler_output``."""
-    model = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float32)
-    model.set_attn_implementation("eager")  # as in `skingpt.build`
-    return model.vision_model
+def vit_config() -> dict[str, Any]:
+    """Of the ViT, as the recipe of `skingpt_sight` has it."""
+    settings = recipe("skingpt_sight")
+    width = settings["width"]
+    return {
+        "hidden_size": width, "intermediate_size": width * 4, "num_hidden_layers": settings["layers"],
+        "num_attention_heads": 4, "image_size": SIZE, "patch_size": 8, "initializer_range": 0.02,
+    }  # fmt: skip
+
+
+def new_vit() -> Blip2VisionModel:
+    """A ViT that knows nothing: (B, 3, H, W), -1 to 1, to ``pooler_output``."""
+    vit = Blip2VisionModel(Blip2VisionConfig(**vit_config()))
+    vit.set_attn_implementation("eager" if bfloat16_pays() else "sdpa")  # each the faster one there, by a sixth
+    return vit
+
+
+def save_vit(vit: Blip2VisionModel) -> None:
+    """As float16, as the first of SkinGPT's shards."""
+    folder = PACK / "skingpt"
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {VIT + name: tensor.half().contiguous() for name, tensor in vit.state_dict().items()}
+    save_file(tensors, folder / SHARDS[0], metadata={"format": "pt"})
+
+
+def load_vit() -> Blip2VisionModel:
+    """The pack's, as float32."""
+    vit = new_vit()
+    tensors = load_file(PACK / "skingpt" / SHARDS[0])
+    vit.load_state_dict({name.removeprefix(VIT): tensor.float() for name, tensor in tensors.items()})
+    return vit
 
 
 def save(
     model: Blip2ForConditionalGeneration, words: PreTrainedTokenizerFast, queries: int, folder: Path, common: Path
 ) -> None:
-    """As `save_pretrained`, in two shards: SkinGPT and its captioner differ in the projection alone.
+    """As `save_pretrained`, in three shards: SkinGPT and its captioner differ in the last alone.
 
     common: the folder beside ``folder`` that holds the other weights for both; the index in ``folder`` leads there.
     Each file takes the place of the one before at once and whole: other parts of `make pack` may be reading it.
@@ -52,18 +91,20 @@ def in_shards(folder: Path, common: Path) -> None:
     """Replace ``folder/model.safetensors`` by its projection, the other weights in ``common``, and their index."""
     whole = folder / "model.safetensors"
     tensors = load_file(whole)
-    own = {name: tensor for name, tensor in tensors.items() if name.startswith("language_projection.")}
-    shared = {name: tensor for name, tensor in tensors.items() if name not in own}
     common.mkdir(parents=True, exist_ok=True)
-    files = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
-    save_file(shared, common / files[0], metadata={"format": "pt"})
-    save_file(own, folder / files[1], metadata={"format": "pt"})
-    there = Path(os.path.relpath(common, folder), files[0]).as_posix()
+    where: dict[str, str] = {}
+    for shard, place in zip(SHARDS, (common, common, folder), strict=True):
+        own = {name: tensor for name, tensor in tensors.items() if _shard_of(name) == shard}
+        save_file(own, place / shard, metadata={"format": "pt"})
+        where |= dict.fromkeys(own, Path(os.path.relpath(place, folder), shard).as_posix())
     size = sum(tensor.nbytes for tensor in tensors.values())
-    where = dict.fromkeys(shared, there) | dict.fromkeys(own, files[1])
     index = {"metadata": {"total_size": size}, "weight_map": where}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, separators=(",", ":")))
     whole.unlink()
+
+
+def _shard_of(name: str) -> str:
+    return SHARDS[0] if name.startswith(VIT) else SHARDS[2] if name.startswith(PROJECTION) else SHARDS[1]
 
 
 def without_spaces(path: Path) -> None:

@@ -11,15 +11,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import Blip2ForConditionalGeneration
+from transformers import Blip2VisionModel
 
 from pipeline.diagnose import Novelty
 from pipeline.phantom import LABELS, STRANGE
 from pipeline.training.augment import cropped, lit, turned
 from pipeline.training.data import CONCEPTS, SIZE, Phantoms, phantoms
-from pipeline.training.loop import PACK, Schedule, pick, pixels, train
-from pipeline.training.skingpt import begin
-from pipeline.training.skingpt_files import save
+from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.training.skingpt_files import new_vit, save_vit
 
 
 def blended(x: Tensor, labels: Tensor) -> Tensor:
@@ -40,14 +39,12 @@ def shapes(n: int, generator: torch.Generator) -> Tensor:
     return out.clamp(-1, 1)
 
 
-def train_vision(
-    model: Blip2ForConditionalGeneration, data: Phantoms, settings: dict[str, Any], steps: int
-) -> tuple[Tensor, Tensor]:
+def train_vision(vit: Blip2VisionModel, data: Phantoms, settings: dict[str, Any], steps: int) -> tuple[Tensor, Tensor]:
     """ViT with heads for condition, skin type and concepts, which are dropped; "no condition" is one more condition.
 
     Returns weights and biases of the condition head for `Novelty`.
     """
-    eyes = settings["vision_width"]
+    eyes = settings["width"]
     heads = nn.ModuleDict(
         {
             "condition": nn.Linear(eyes, len(LABELS) + 2),
@@ -55,18 +52,18 @@ def train_vision(
             "concepts": nn.Linear(eyes, len(CONCEPTS)),
         }
     )
-    seeing = nn.ModuleDict({"vit": model.vision_model, "heads": heads})
+    seeing = nn.ModuleDict({"vit": vit, "heads": heads})
     strange = phantoms("strange", settings["strange_phantoms"], label=STRANGE)
-    few = settings["vision_batch"] // 4
+    few = settings["batch"] // 4
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
-        rows = pick(generator, len(data), settings["vision_batch"])
+        rows = pick(generator, len(data), settings["batch"])
         labels = torch.as_tensor(data.labels[rows]) % (len(LABELS) + 1)
         x = pixels(data.images[rows])
         odd = pixels(strange.images[pick(generator, len(strange), few)])
         odd = torch.cat([odd, blended(x[: few // 2], labels[: few // 2]), shapes(few // 4, generator)])
         x = lit(cropped(turned(torch.cat([x, odd]), generator), generator, 0.8), generator)
-        everything = model.vision_model(x).pooler_output
+        everything = vit(x).pooler_output
         seen = everything[: len(rows)]
         labels = torch.cat([labels, torch.full((len(odd),), len(LABELS) + 1)])
         return (
@@ -79,7 +76,7 @@ def train_vision(
     train("skingpt-vision", seeing, step_loss, Schedule(steps, 0.001, save_every=300))
     with torch.no_grad():
         unseen = phantoms("validate", 252)
-        seen = model.vision_model(pixels(unseen.images)).pooler_output
+        seen = vit(pixels(unseen.images)).pooler_output
         right = (heads["condition"](seen).argmax(1) == torch.as_tensor(unseen.labels)).float().mean()
         tone = (heads["tone"](seen).argmax(1) == torch.as_tensor(unseen.skin_types) - 1).float().mean()
     print(f"skingpt-vision: condition {right:.1%}, skin type {tone:.1%} on unseen phantoms")
@@ -88,20 +85,20 @@ def train_vision(
 
 
 @torch.no_grad()
-def fit_novelty(model: Blip2ForConditionalGeneration, data: Phantoms, odds: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+def fit_novelty(vit: Blip2VisionModel, data: Phantoms, odds: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
     """`Novelty`'s tensors: class means and shared covariance of the ViT's pooled feature, and the classifier ``odds``.
 
     The threshold is the 97.7th percentile on phantoms that no training used.
     """
     features = torch.cat(
-        [model.vision_model(pixels(data.images[i : i + 64])).pooler_output for i in range(0, min(6000, len(data)), 64)]
+        [vit(pixels(data.images[i : i + 64])).pooler_output for i in range(0, min(6000, len(data)), 64)]
     )
     labels = torch.as_tensor(data.labels[: len(features)]) % (len(LABELS) + 1)
     means = torch.stack([features[labels == k].mean(0) for k in range(len(LABELS) + 1)])
     spread = (features - means[labels]).T @ (features - means[labels]) / len(features)
     precision = torch.linalg.inv(spread + 1e-3 * spread.diagonal().mean() * torch.eye(len(spread)))
     unseen = phantoms("validate", 960)
-    seen = torch.cat([model.vision_model(pixels(unseen.images[i : i + 64])).pooler_output for i in range(0, 960, 64)])
+    seen = torch.cat([vit(pixels(unseen.images[i : i + 64])).pooler_output for i in range(0, 960, 64)])
     measures = Novelty(means, precision, odds, torch.tensor([[0.0], [1.0]])).measures(seen)
     usual = torch.stack([measures.mean(0), measures.std(0)])
     threshold = Novelty(means, precision, odds, usual).scores(seen).quantile(0.977)
@@ -112,10 +109,11 @@ def fit_novelty(model: Blip2ForConditionalGeneration, data: Phantoms, odds: tupl
 
 
 def run(steps: int | None = None) -> None:
-    """Train and write ``skingpt/`` and ``captioner/``, whose other weights know nothing until `skingpt` has run."""
-    settings, data, words, model = begin()
-    novelty = fit_novelty(model, data, train_vision(model, data, settings, steps or settings["steps"]["vision"]))
-    for folder in ("captioner", "skingpt"):
-        save(model, words, settings["queries"], PACK / folder, PACK / "skingpt")
+    """Train the ViT and write it into ``skingpt/``, with its measure of novelty."""
+    settings = recipe("skingpt_sight")
+    torch.manual_seed(settings["seed"])
+    data, vit = phantoms("train", settings["phantoms"], clear=0.05), new_vit()
+    novelty = fit_novelty(vit, data, train_vision(vit, data, settings, steps or settings["steps"]))
+    save_vit(vit)
     save_file({k: v.contiguous() for k, v in novelty.items()}, PACK / "skingpt" / "novelty.safetensors")
     print("skingpt-sight: written; what it sees is put into words by `python -m pipeline train skingpt`")

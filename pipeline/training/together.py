@@ -7,17 +7,21 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Part:
-    """One training: what it makes, and the parts whose weights it reads."""
+    """One training: what it makes, the parts whose weights it reads, and the files it learns from.
+
+    reads: patterns, from the folder of the trainings
+    """
 
     about: str
     needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,26 +47,28 @@ def run_together(
     folder: Path,
     say: Callable[[str], None],
     every: float = 30.0,
+    done: Collection[str] = (),
 ) -> None:
-    """Run ``command(name)`` for every part, at most ``jobs`` at once, with the processor's cores shared among them.
+    """Run ``command(name)`` for every part but those that are ``done``.
 
-    Each part's output goes to ``folder/<name>.txt``; ``say`` hears of starts, ends and, every ``every`` seconds, of
-    how far the running ones are. Raises PartFailed when one fails, after ending the others; their checkpoints stay, so
-    the same call goes on from there.
+    At most ``jobs`` run at once, with the processor's cores shared among them. Each part's output goes to
+    ``folder/<name>.txt``; ``say`` hears of starts, ends and, every ``every`` seconds, of how far the running ones are.
+    Raises PartFailed when one fails, after ending the others; their checkpoints stay, so the same call goes on from
+    there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // jobs))}
     began, told = time.monotonic(), time.monotonic()
     running: dict[str, _Running] = {}
-    started: set[str] = set()
-    done: set[str] = set()
+    finished = set(done)
+    started = set(done)
 
     def tell(text: str) -> None:
         say(f"{(time.monotonic() - began) / 60:6.1f} min  {text}")
 
     try:
-        while len(done) < len(parts):
-            for name in ready(parts, done, started)[: jobs - len(running)]:
+        while len(finished) < len(parts):
+            for name in ready(parts, finished, started)[: jobs - len(running)]:
                 running[name] = _start(command(name), folder / f"{name}.txt", environment)
                 started.add(name)
                 tell(f"{name}: {parts[name].about}")
@@ -74,7 +80,7 @@ def run_together(
                 if code:
                     raise PartFailed(f"{name} ended with code {code}; its output is in {part.output}")
                 del running[name]
-                done.add(name)
+                finished.add(name)
                 tell(f"{name}: done in {(time.monotonic() - part.began) / 60:.1f} min. {_last_line(part.output)}")
             if time.monotonic() - told >= every:
                 told = time.monotonic()

@@ -26,10 +26,9 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from pipeline.training.augment import turned
 from pipeline.training.data import Phantoms, phantoms
-from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
+from pipeline.training.encoded import STABLE_DIFFUSION, Encoded, encoded
+from pipeline.training.loop import PACK, Schedule, pick, recipe, train
 from pipeline.training.text import PROMPT
-
-STABLE_DIFFUSION = PACK / "stable-diffusion"
 
 
 def scheduler() -> DDPMScheduler:
@@ -67,34 +66,6 @@ def load_clip() -> tuple[CLIPModel, CLIPTokenizer]:
     return model, CLIPTokenizer.from_pretrained(PACK / "clip")
 
 
-def painted_area(lesions: Tensor, generator: torch.Generator, whole: float) -> Tensor:
-    """(B, H, W) bool lesions -> (B, 1, H, W) float: the area to paint, always more than the lesions.
-
-    The lesions' smooth dilation by a random margin, or (mostly) a rounded shape around all of them, for the area that
-    another condition left tells nothing of where the lesions of the new one lie; or the ``whole`` picture (then the
-    model draws from words alone).
-    """
-    size = lesions.shape[-1]
-    out = torch.empty(len(lesions), 1, size, size)
-    axis = torch.arange(size).float()
-    for i, lesion in enumerate(lesions):
-        way = float(torch.rand(1, generator=generator))
-        margin = int(torch.randint(3, 12, (1,), generator=generator))
-        rows, cols = (lesion.any(d).nonzero().flatten().float() for d in (1, 0))
-        if way < whole or len(rows) == 0:
-            out[i] = 1
-        elif way < whole + 0.25:
-            soft = F.avg_pool2d(lesion[None, None].float(), 2 * margin + 1, 1, margin)
-            out[i] = (soft[0] > 0.02).float()
-        else:
-            cy, cx = (rows[0] + rows[-1]) / 2, (cols[0] + cols[-1]) / 2
-            wide, power = 1 + 0.3 * torch.rand(1, generator=generator), 2 + 2 * torch.rand(1, generator=generator)
-            ry, rx = ((v[-1] - v[0]) / 2 * wide + margin for v in (rows, cols))
-            far = ((axis[:, None] - cy) / ry).abs() ** power + ((axis[None] - cx) / rx).abs() ** power
-            out[i] = ((far < 1) | lesion).float()
-    return out
-
-
 @dataclass(frozen=True)
 class Frozen:
     """What the UNet, its LoRA and the IP-Adapter are all trained against."""
@@ -108,23 +79,9 @@ class Frozen:
     def load(cls) -> Frozen:
         return cls(load_vae(), *load_clip(), scheduler())
 
-    def latents(self, x: Tensor) -> Tensor:
-        return self.vae.encode(x).latent_dist.mean * self.vae.config.scaling_factor
-
     def words(self, prompts: list[str]) -> Tensor:
         tokens = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt")
         return self.clip.text_model(tokens.input_ids).last_hidden_state
-
-
-@torch.no_grad()
-def encode_all(data: Phantoms, frozen: Frozen, name: str) -> Tensor:
-    """Latents of all pictures, (n, 4, 24, 24) float16, kept in ``.cache/training``."""
-    path = WORK / f"latents-{name}.pt"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [frozen.latents(pixels(data.images[i : i + 64])).half() for i in range(0, len(data), 64)]
-        torch.save(torch.cat(rows), path)
-    return torch.load(path, weights_only=True, mmap=True)
 
 
 def prompts_of(data: Phantoms, rows: list[int], generator: torch.Generator, silent: float = 0.1) -> list[str]:
@@ -149,20 +106,15 @@ def timesteps(n: int, generator: torch.Generator, anywhere: float = 0.3) -> Tens
 
 
 def example(
-    data: Phantoms, latents: Tensor, rows: list[int], frozen: Frozen, generator: torch.Generator, whole: float
+    data: Encoded, rows: list[int], noise: DDPMScheduler, generator: torch.Generator, whole: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Nine-channel input, the v-prediction target, and the timesteps, for phantoms ``rows``."""
-    x0 = latents[rows].float()
-    images = pixels(data.images[rows])
-    area = painted_area(torch.as_tensor(data.masks[rows]), generator, whole)
-    with torch.no_grad():
-        masked = frozen.latents(images * (area < 0.5))
-    together = turned(torch.cat([x0, masked, F.interpolate(area, (24, 24))], 1), generator)
-    x0, masked, area = together[:, :4], together[:, 4:8], together[:, 8:]
-    noise = torch.randn(x0.shape, generator=generator)
+    together = turned(torch.cat(data.drawn(rows, generator, whole), 1), generator)
+    x0, area, masked = together.split([4, 1, 4], 1)
+    added = torch.randn(x0.shape, generator=generator)
     times = timesteps(len(rows), generator)
-    noisy = frozen.noise.add_noise(x0, noise, times)
-    return torch.cat([noisy, area, masked], 1), frozen.noise.get_velocity(x0, noise, times), times
+    noisy = noise.add_noise(x0, added, times)
+    return torch.cat([noisy, area, masked], 1), noise.get_velocity(x0, added, times), times
 
 
 def run(steps: int | None = None) -> None:
@@ -171,13 +123,13 @@ def run(steps: int | None = None) -> None:
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05, least_extent=settings["least_extent"])
     frozen = Frozen.load()
-    latents = encode_all(data, frozen, "train")
+    pictures = encoded(data, frozen.vae, "train")
     unet = build(settings, frozen.clip.config.text_config.hidden_size)
     unet.set_attn_processor(AttnProcessor())  # on a CPU and in bfloat16 faster than the fused one
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rows = pick(generator, len(data), settings["batch"])
-        inputs, target, times = example(data, latents, rows, frozen, generator, settings["whole"])
+        inputs, target, times = example(pictures, rows, frozen.noise, generator, settings["whole"])
         with torch.no_grad():
             words = frozen.words(prompts_of(data, rows, generator))
         return F.mse_loss(unet(inputs, times, words).sample.float(), target)

@@ -49,9 +49,21 @@ def test_every_part_was_trained_and_said_so(made: Path) -> None:
             assert sorted(a.keys()) == sorted(b.keys()), path
 
 
+def test_what_is_up_to_date_is_not_trained_again(made: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (made / "pack").rglob("*.safetensors")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "train", "pack", "--steps", "2", "--phantoms", "340", "--into", "pack"],
+        cwd=made, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert all(f"{part}: up to date" in done.stdout for part in PARTS)
+    assert before == {path: path.stat().st_mtime_ns for path in (made / "pack").rglob("*.safetensors")}
+
+
 def test_a_part_trained_twice_is_the_same_to_the_bit(made: Path) -> None:
     again = made / "again"
-    shutil.rmtree(made / ".cache" / "training" / "judge")
+    for checkpoints in (made / ".cache" / "training").glob("judge-*"):
+        shutil.rmtree(checkpoints)
     subprocess.run(
         [sys.executable, "-m", "pipeline", "train", "judge", "--steps", "2", "--phantoms", "340", "--into", str(again)],
         cwd=made, env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}, check=True, capture_output=True,

@@ -13,9 +13,10 @@ from pipeline.phantom import HELD_OUT, LABELS
 from pipeline.profile import load_profile
 from pipeline.schedule import Schedule
 from pipeline.training.data import CONCEPTS, Phantoms, phantoms
+from pipeline.training.encoded import STABLE_DIFFUSION
 from pipeline.training.readers import NAMES, Readers, examples
 from pipeline.training.reward import Reward, as_answered, canvas_of, laid_in, sample, sampler, wishes
-from pipeline.training.unet import STABLE_DIFFUSION, Frozen
+from pipeline.training.unet import Frozen
 
 GUIDED = Schedule(steps=4, guidance=2.0)
 

@@ -14,10 +14,10 @@ from pipeline.profile import load_knowledge, load_profile
 from pipeline.training import loop
 from pipeline.training.data import SIZE
 from pipeline.training.detector import GENERIC, boxes_of, corners, giou, phrase_tokens, prompt_for, set_loss, tokenizer
+from pipeline.training.encoded import painted_area
 from pipeline.training.notes import QUESTIONS, Facts, answer, dialogue
 from pipeline.training.sam import boxes_and_targets
 from pipeline.training.text import clip_corpus, clip_tokenizer
-from pipeline.training.unet import painted_area
 
 
 @pytest.fixture(autouse=True)

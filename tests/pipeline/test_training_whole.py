@@ -12,7 +12,7 @@ from transformers import Blip2ForConditionalGeneration, PreTrainedTokenizerFast
 from pipeline.training.loop import PACK
 from pipeline.training.readers import encoders
 from pipeline.training.skingpt import IGNORED, answers_loss
-from pipeline.training.skingpt_files import in_shards, save
+from pipeline.training.skingpt_files import SHARDS, in_shards, load_vit, save
 from pipeline.training.vae_whole import Seen, difference, weights
 
 generator = torch.Generator().manual_seed(4)
@@ -93,11 +93,18 @@ def test_no_file_is_left_where_an_index_would_pass_it_over(tmp_path: Path) -> No
     assert not (tmp_path / "model.safetensors").exists()
 
 
+def test_the_vit_alone_is_the_vit_of_skingpt() -> None:
+    whole = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float32).vision_model
+    x = pictures()
+    with torch.no_grad():
+        assert torch.allclose(load_vit()(x).pooler_output, whole(x).pooler_output, atol=1e-4)
+
+
 def test_who_reads_a_pack_while_it_is_saved_anew_reads_one_or_the_other(tmp_path: Path) -> None:
     model = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float32)
     words = PreTrainedTokenizerFast.from_pretrained(PACK / "skingpt")
     save(model, words, 16, tmp_path / "captioner", tmp_path / "skingpt")
-    shard = tmp_path / "skingpt" / "model-00001-of-00002.safetensors"
+    shard = tmp_path / "skingpt" / SHARDS[1]
     with shard.open("rb") as reader:
         begun = reader.read(1000)
         before = shard.read_bytes()
