@@ -71,7 +71,7 @@ def train_lora(
         return loss + settings["reward_weight"] * reward.loss(unet, settings["reward_batch"], generator)
 
     schedule = Schedule(lesson.steps, settings["lr"], (lesson.plain,), warmup=20, save_every=50)
-    train(f"lora-{name}", unet, step_loss, schedule)
+    train(f"lora-{name}", unet, step_loss, schedule, beside=[frozen.clip, frozen.vae, reward.readers])
     # PEFT's own key names: the conversion to diffusers' names mixes two styles here, and loading such a file
     # leaves the attention layers out with a mere warning
     state = {k: v.half().contiguous() for k, v in get_peft_model_state_dict(unet).items()}
@@ -146,7 +146,7 @@ def train_ip_adapter(settings: dict[str, Any], data: Phantoms, pictures: Encoded
         return F.mse_loss(unet(inputs, times, words, added_cond_kwargs=condition).sample.float(), target)
 
     schedule = Schedule(steps, settings["lr"], warmup=20, save_every=200)
-    train("ip-adapter", own, step_loss, schedule)
+    train("ip-adapter", own, step_loss, schedule, beside=[unet, frozen.clip])
     save_file(own.state(), ADAPTERS / "ip-adapter.safetensors")
 
 

@@ -96,7 +96,7 @@ def saved(x: Tensor, generator: torch.Generator) -> Tensor:
     out = []
     for picture, quality in zip(x, torch.randint(40, 96, (len(x),), generator=generator).tolist(), strict=True):
         file = io.BytesIO()
-        levels = ((picture.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy()
+        levels = ((picture.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).cpu().numpy()
         Image.fromarray(levels).save(file, "JPEG", quality=quality)
         out.append(torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1))
     return torch.stack(out).float() / 127.5 - 1

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.training.data import Phantoms
+from pipeline.training.device import accelerated
 from pipeline.training.loop import PACK, pixels
 from pipeline.weights import fingerprint
 
@@ -91,15 +92,22 @@ def encoded(data: Phantoms, vae: AutoencoderKL, name: str) -> Encoded:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
-        torch.save(_columns(data, vae), partial)
+        with accelerated(vae):
+            columns = _columns(data, vae)
+        torch.save(columns, partial)
         partial.replace(path)
     return Encoded(**torch.load(path, weights_only=True, mmap=True))
 
 
 @torch.no_grad()
 def _columns(data: Phantoms, vae: AutoencoderKL) -> dict[str, Tensor]:
-    photos, areas, masked = (torch.cat(column) for column in zip(*_pieces(data, vae), strict=True))
-    return {"photos": photos, "areas": areas, "masked": masked, "nothing": latents(vae, torch.zeros(1, 3, 96, 96))[0]}
+    photos, areas, masked = (torch.cat(column).cpu() for column in zip(*_pieces(data, vae), strict=True))
+    return {
+        "photos": photos,
+        "areas": areas,
+        "masked": masked,
+        "nothing": latents(vae, torch.zeros(1, 3, 96, 96))[0].half().cpu(),
+    }
 
 
 def _pieces(data: Phantoms, vae: AutoencoderKL) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

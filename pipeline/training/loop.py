@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from pipeline.training.device import accelerated, device
 from pipeline.training.made import RECIPES
 
 WORK = Path(".cache/training")
@@ -77,7 +78,12 @@ def bfloat16_pays() -> bool:
 
 def arithmetic() -> dict[str, str]:
     """On what weights' bits depend beside the recipe."""
-    return {"torch": torch.__version__, "numbers": "bfloat16" if bfloat16_pays() else "float32"}
+    where = device().type
+    return {
+        "torch": torch.__version__,
+        "device": where,
+        "numbers": "bfloat16" if where != "cpu" or bfloat16_pays() else "float32",
+    }
 
 
 class Average(nn.Module):
@@ -96,6 +102,11 @@ class Average(nn.Module):
                 self.shadow[k].lerp_(p.detach(), 1 - decay)
 
     @torch.no_grad()
+    def load(self, shadow: dict[str, Tensor]) -> None:
+        for k, tensor in shadow.items():
+            self.shadow[k].copy_(tensor)
+
+    @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:
         for k, p in model.named_parameters():
             if k in self.shadow:
@@ -108,16 +119,29 @@ def train(
     loss_of: Callable[[int, torch.Generator], Tensor],
     schedule: Schedule,
     average: bool = False,
+    beside: Sequence[nn.Module] = (),
 ) -> list[float]:
-    """Minimise ``loss_of(step, generator)`` over the model's trainable parameters.
+    """Minimise ``loss_of(step, generator)`` over the model's trainable parameters, on an accelerator if there is one.
 
     The generator is seeded by the step, so that a resumed run draws what an uninterrupted one would.
     Writes ``.cache/training/<part>/{checkpoint.pt,log.jsonl}`` and keeps the log with the pack. Continues from the
     checkpoint, also with more steps than it was begun with. Returns the losses of this call. With ``average`` the
-    model ends with its moving average.
+    model ends with its moving average. ``beside`` is what the loss needs of other models.
     """
     folder = WORK / part
     folder.mkdir(parents=True, exist_ok=True)
+    model.train()
+    with accelerated(model, *beside) as where:
+        losses = _minimise(part, model, loss_of, schedule, average, folder, where)
+    model.eval()
+    keep_log(folder / "log.jsonl", PACK / "logs" / f"{part}.jsonl")
+    return losses
+
+
+def _minimise(
+    part: str, model: nn.Module, loss_of: Callable[[int, torch.Generator], Tensor], schedule: Schedule, average: bool,
+    folder: Path, where: torch.device,
+) -> list[float]:  # fmt: skip
     checkpoint = folder / "checkpoint.pt"
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, betas=(0.9, 0.98))
@@ -125,27 +149,25 @@ def train(
     start = _resume(checkpoint, schedule.steps, model, optimiser, ema)
     losses: list[float] = []
     began = time.monotonic()
-    model.train()
+    bf16 = schedule.bf16 and (where.type != "cpu" or bfloat16_pays())
     with (folder / "log.jsonl").open("a") as log:
         for step in range(start, schedule.steps):
             for group in optimiser.param_groups:
                 group["lr"] = schedule.at(step)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=schedule.bf16 and bfloat16_pays()):
+            with torch.autocast(where.type, dtype=torch.bfloat16, enabled=bf16):
                 loss = loss_of(step, torch.Generator().manual_seed(step))
-            if not torch.isfinite(loss):
-                raise FloatingPointError(f"{part}: loss is {loss.item()} at step {step}; lower the learning rate")
+            losses.append(float(loss.item()))
+            if not math.isfinite(losses[-1]):
+                raise FloatingPointError(f"{part}: loss is {losses[-1]} at step {step}; lower the learning rate")
             _descend(loss, optimiser, parameters, schedule.clip)
             if ema:
                 ema.update(model, step)
-            losses.append(float(loss.item()))
             if step % 20 == 19 or step + 1 == schedule.steps:
                 _report(part, step, schedule.steps, start, losses, began, log)
             if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps:
                 _save(checkpoint, step + 1, model, optimiser, ema)
     if ema:
         ema.copy_to(model)
-    model.eval()
-    keep_log(folder / "log.jsonl", PACK / "logs" / f"{part}.jsonl")
     return losses
 
 
@@ -170,13 +192,13 @@ def _resume(
     """Load the checkpoint unless it is past ``steps``; returns the step to go on from."""
     if not checkpoint.exists():
         return 0
-    state = torch.load(checkpoint, weights_only=True)
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
     if state["step"] > steps:
         return 0
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
     if ema:
-        ema.shadow = state["ema"]
+        ema.load(state["ema"])
     return int(state["step"])
 
 

@@ -102,5 +102,5 @@ def trained(parts: list[tuple[Phantoms, Tensor]], vae: AutoencoderKL, settings: 
         return readers.loss(x, conditions, skin_types)
 
     schedule = Schedule(steps, settings["lr"], save_every=200)
-    train("readers", readers, step_loss, schedule)
+    train("readers", readers, step_loss, schedule, beside=[vae])
     return readers.eval().requires_grad_(False)

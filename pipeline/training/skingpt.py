@@ -160,9 +160,9 @@ class Writer:
 def answers_loss(language: LlamaForCausalLM, input_ids: Tensor, attention_mask: Tensor, labels: Tensor) -> Tensor:
     """Mean cross entropy of the next token, as the model's own ``loss``, worked out only where one is learned."""
     states = language.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state[:, :-1]
-    targets = labels[:, 1:]
-    learned = targets != IGNORED
-    return F.cross_entropy(language.lm_head(states[learned]).float(), targets[learned])
+    targets = labels[:, 1:].flatten()
+    learned = (targets != IGNORED).nonzero().flatten()
+    return F.cross_entropy(language.lm_head(states.flatten(0, 1)[learned]).float(), targets[learned])
 
 
 def train_language(
@@ -214,7 +214,7 @@ def train_bridge(
 
     bridge = nn.ModuleDict({"qformer": model.qformer, "projection": model.language_projection})
     bridge.register_parameter("query_tokens", model.query_tokens)
-    train(part, bridge, step_loss, Schedule(steps, lr, warmup=20, save_every=100))
+    train(part, bridge, step_loss, Schedule(steps, lr, warmup=20, save_every=100), beside=[model])
 
 
 def only(model: Blip2ForConditionalGeneration, *names: str) -> None:

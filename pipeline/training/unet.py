@@ -140,6 +140,7 @@ def run(steps: int | None = None) -> None:
         step_loss,
         Schedule(steps or settings["steps"], settings["lr"], save_every=200),
         average=True,
+        beside=[frozen.clip],
     )
     write(unet, frozen, STABLE_DIFFUSION)
 

@@ -89,5 +89,12 @@ def run(steps: int | None = None) -> None:
             + settings["near_weight"] * moved
         )
 
-    train("vae-whole", vae, step_loss, Schedule(steps or settings["steps"], settings["lr"], save_every=100), True)
+    train(
+        "vae-whole",
+        vae,
+        step_loss,
+        Schedule(steps or settings["steps"], settings["lr"], save_every=100),
+        True,
+        [before, seen],
+    )
     write(vae, data)
