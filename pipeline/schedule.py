@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
 
 import torch
@@ -65,14 +66,23 @@ def unguided(pipe: Any, values: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: x if name == "latents" else x.chunk(2)[-1] for name, x in values.items()}
 
 
+@cache
+def bfloat16_pays() -> bool:
+    """Whether this processor multiplies faster in bfloat16 than in float32: with AMX's tiles, and on ARM.
+
+    AVX-512 has it, too, but no faster: measured on the embedded UNet without AMX, 1.14 s in bfloat16, 0.89 in float32.
+    """
+    able = torch.cpu.get_capabilities()
+    return any(bool(able.get(way)) for way in ("amx_bf16", "arm_bf16"))
+
+
 def precision_of(wanted: str) -> Precision:
-    """``auto``: bfloat16 where the processor multiplies in it; elsewhere it would be emulated and slower.
+    """``auto``: bfloat16 where that is faster on this processor.
 
     Raises ValueError for anything but auto, float32 and bfloat16.
     """
     if wanted not in ("auto", "float32", "bfloat16"):
         raise ValueError(f"the profile's precision is {wanted!r}; it can be auto, float32 or bfloat16")
     if wanted == "auto":
-        able = torch.cpu.get_capabilities()
-        return "bfloat16" if any(able.get(way) for way in ("avx512_bf16", "amx_bf16", "arm_bf16")) else "float32"
+        return "bfloat16" if bfloat16_pays() else "float32"
     return "float32" if wanted == "float32" else "bfloat16"

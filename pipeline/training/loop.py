@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from pipeline.schedule import bfloat16_pays
 from pipeline.training.device import accelerated, device
 from pipeline.training.made import RECIPES
 
@@ -68,12 +68,6 @@ class Schedule:
             return peak * (step - start + 1) / self.warmup
         done = (step - start - self.warmup) / max(1, end - start - self.warmup)
         return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-
-
-@cache
-def bfloat16_pays() -> bool:
-    """Whether the processor has tiles for it (AMX): then about twice as fast as float32, without them slower."""
-    return bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
 def arithmetic() -> dict[str, str]:

@@ -21,8 +21,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from pipeline.schedule import bfloat16_pays
 from pipeline.training.data import SIZE
-from pipeline.training.loop import PACK, bfloat16_pays, recipe
+from pipeline.training.loop import PACK, recipe
 
 SHARDS = tuple(f"model-{i:05d}-of-00003.safetensors" for i in (1, 2, 3))
 """ViT; language model and Q-Former; projection."""

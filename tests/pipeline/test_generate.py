@@ -20,7 +20,7 @@ from pipeline.generate import Generator
 from pipeline.orders import DrawingFailed, Order, Progress, seed_of
 from pipeline.phantom import Phantom
 from pipeline.profile import load_profile
-from pipeline.schedule import Schedule, precision_of
+from pipeline.schedule import Schedule, bfloat16_pays, precision_of
 from pipeline.types import AdapterPlan
 
 SHORT = Schedule(steps=4, guidance=2.5)
@@ -177,6 +177,18 @@ def test_seeds_differ_by_label_and_do_not_change() -> None:
     assert seed_of(1, "psoriasis") != seed_of(1, "vitiligo")
     assert seed_of(1, "psoriasis") != seed_of(2, "psoriasis")
     assert seed_of(1, "psoriasis") == 139761101103175
+
+
+@pytest.mark.parametrize(
+    ("able", "chosen"), [({"avx512_bf16": True}, "float32"), ({"amx_bf16": True}, "bfloat16"), ({}, "float32")]
+)
+def test_bfloat16_is_chosen_where_the_processor_is_faster_in_it(
+    able: dict[str, bool], chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    bfloat16_pays.cache_clear()
+    assert precision_of("auto") == chosen
+    bfloat16_pays.cache_clear()
 
 
 def test_a_wrong_precision_is_named() -> None:
