@@ -145,7 +145,7 @@ def train_ip_adapter(settings: dict[str, Any], data: Phantoms, pictures: Encoded
         condition = {"image_embeds": [picture[:, None]]}
         return F.mse_loss(unet(inputs, times, words, added_cond_kwargs=condition).sample.float(), target)
 
-    schedule = Schedule(steps, settings["lr"], warmup=20, save_every=200)
+    schedule = Schedule(steps, settings["lr"], warmup=20, handovers=tuple(settings["handovers"]))
     train("ip-adapter", own, step_loss, schedule, beside=[unet, frozen.clip])
     save_file(own.state(), ADAPTERS / "ip-adapter.safetensors")
 

@@ -49,18 +49,20 @@ Into = Annotated[Path | None, typer.Option(help="Folder to write to instead of p
 
 def train_part(part: str, steps: int | None = None, phantoms: int | None = None, into: Path | None = None) -> None:
     """Train one part with its recipe; ``steps`` and ``phantoms`` override the recipe's numbers."""
-    from pipeline.training import loop
+    from pipeline.training import loop, relay
 
     keep_freed_memory()
     shortened = {"steps": steps, "phantoms": phantoms}
     loop.PHANTOMS_AT_MOST = phantoms
+    loop.KEY = made.key(part, PARTS, shortened)
     loop.WORK = made.workplace(WORK, part, PARTS, shortened)
     if into is not None:  # before the part's module takes these names over
         into.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(loop.PACK / "labels.yaml", into / "labels.yaml")
         loop.PACK = into
     importlib.import_module(f"pipeline.training.{part}").run(steps)
-    made.record(loop.PACK, part, made.key(part, PARTS, shortened), loop.arithmetic())
+    made.record(loop.PACK, part, loop.KEY, loop.arithmetic())
+    relay.clear(loop.PACK / "relay", loop.KEY)
 
 
 def _typed(part: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import yaml
 from torch import Tensor, nn
 
 from pipeline.schedule import bfloat16_pays
+from pipeline.training import relay
 from pipeline.training.device import accelerated, device
 from pipeline.training.made import RECIPES
 
@@ -25,6 +27,9 @@ PACK = Path(__file__).parents[1] / "packs" / "phantom"
 
 PHANTOMS_AT_MOST: int | None = None
 """For trying the trainings out: no recipe draws more than this."""
+
+KEY = ""
+"""Of what the part in training is made from (`made.key`): what was handed over must be of the same."""
 
 
 def recipe(part: str) -> dict[str, Any]:
@@ -54,6 +59,8 @@ class Schedule:
     save_every: int = 200
     bf16: bool = True
     """Autocast to bfloat16 where `bfloat16_pays`; weights stay float32 always."""
+    handovers: tuple[int, ...] = ()
+    """After so many steps another machine may go on (`relay`): the rate rises from 0 again to where it was."""
 
     def again(self, step: int) -> bool:
         """Whether ``step`` is after the first restart."""
@@ -64,10 +71,10 @@ class Schedule:
         start = max((restart for restart in self.restarts if restart <= step), default=0)
         end = min((restart for restart in self.restarts if step < restart < self.steps), default=self.steps)
         peak = self.lr / 2 if self.again(step) else self.lr
-        if step - start < self.warmup:
-            return peak * (step - start + 1) / self.warmup
-        done = (step - start - self.warmup) / max(1, end - start - self.warmup)
-        return peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+        begun = max((handover for handover in (start, *self.handovers) if handover <= step), default=0)
+        done = max(0, step - start - self.warmup) / max(1, end - start - self.warmup)
+        rate = peak * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
+        return rate * min(1.0, (step - begun + 1) / self.warmup)
 
 
 def arithmetic() -> dict[str, str]:
@@ -119,58 +126,96 @@ def train(
 
     The generator is seeded by the step, so that a resumed run draws what an uninterrupted one would.
     Writes ``.cache/training/<part>/{checkpoint.pt,log.jsonl}`` and keeps the log with the pack. Continues from the
-    checkpoint, also with more steps than it was begun with. Returns the losses of this call. With ``average`` the
-    model ends with its moving average. ``beside`` is what the loss needs of other models.
+    checkpoint, also with more steps than it was begun with, or from a handover in the pack. Returns the losses of this
+    call. With ``average`` the model ends with its moving average. ``beside`` is what the loss needs of other models.
     """
-    folder = WORK / part
-    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(part, WORK / part, PACK)
+    run.folder.mkdir(parents=True, exist_ok=True)
     model.train()
     with accelerated(model, *beside) as where:
-        losses = _minimise(part, model, loss_of, schedule, average, folder, where)
+        losses = _minimise(run, model, loss_of, schedule, average, where)
     model.eval()
-    keep_log(folder / "log.jsonl", PACK / "logs" / f"{part}.jsonl")
+    run.keep_log()
     return losses
 
 
+@dataclass(frozen=True)
+class Run:
+    """The files of one training."""
+
+    part: str
+    folder: Path
+    pack: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log.jsonl"
+
+    @property
+    def kept(self) -> Path:
+        """The log that goes with the pack."""
+        return self.pack / "logs" / f"{self.part}.jsonl"
+
+    def keep_log(self, every: int = 100) -> None:
+        """The lines of each ``every`` steps and the last one: a pack is to stay small."""
+        lines = self.log.read_text().splitlines()
+        kept = [line for line in lines[:-1] if json.loads(line)["step"] % every == 0] + lines[-1:]
+        self.kept.parent.mkdir(parents=True, exist_ok=True)
+        self.kept.write_text("".join(f"{line}\n" for line in kept))
+
+    def hand_over(self, model: nn.Module, step: int) -> None:
+        relay.hand_over(model, self.pack / "relay", self.part, step, KEY)
+        self.keep_log()
+
+    def take_over(self, model: nn.Module, schedule: Schedule) -> int:
+        """The step of the furthest handover, 0 when there is none; its log is gone on with."""
+        step = relay.take_over(model, self.pack / "relay", self.part, schedule.handovers, KEY)
+        if step:
+            shutil.copyfile(self.kept, self.log)
+        return step
+
+
 def _minimise(
-    part: str, model: nn.Module, loss_of: Callable[[int, torch.Generator], Tensor], schedule: Schedule, average: bool,
-    folder: Path, where: torch.device,
+    run: Run, model: nn.Module, loss_of: Callable[[int, torch.Generator], Tensor], schedule: Schedule, average: bool,
+    where: torch.device,
 ) -> list[float]:  # fmt: skip
-    checkpoint = folder / "checkpoint.pt"
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, betas=(0.9, 0.98))
+    start = 0 if run.checkpoint.exists() else run.take_over(model, schedule)
     ema = Average(model) if average else None
-    start = _resume(checkpoint, schedule.steps, model, optimiser, ema)
+    start = start or _resume(run.checkpoint, schedule.steps, model, optimiser, ema)
     losses: list[float] = []
     began = time.monotonic()
     bf16 = schedule.bf16 and (where.type != "cpu" or bfloat16_pays())
-    with (folder / "log.jsonl").open("a") as log:
+    with run.log.open("a") as log:
         for step in range(start, schedule.steps):
+            if step in schedule.handovers:
+                run.hand_over(model, step)
+                optimiser.state.clear()
+                ema = Average(model) if average else None
             for group in optimiser.param_groups:
                 group["lr"] = schedule.at(step)
             with torch.autocast(where.type, dtype=torch.bfloat16, enabled=bf16):
                 loss = loss_of(step, torch.Generator().manual_seed(step))
             losses.append(float(loss.item()))
             if not math.isfinite(losses[-1]):
-                raise FloatingPointError(f"{part}: loss is {losses[-1]} at step {step}; lower the learning rate")
+                raise FloatingPointError(f"{run.part}: loss is {losses[-1]} at step {step}; lower the learning rate")
             _descend(loss, optimiser, parameters, schedule.clip)
             if ema:
                 ema.update(model, step)
             if step % 20 == 19 or step + 1 == schedule.steps:
-                _report(part, step, schedule.steps, start, losses, began, log)
+                _report(run.part, step, schedule.steps, start, losses, began, log)
             if (step + 1) % schedule.save_every == 0 or step + 1 == schedule.steps:
-                _save(checkpoint, step + 1, model, optimiser, ema)
+                _save(run.checkpoint, step + 1, model, optimiser, ema)
     if ema:
         ema.copy_to(model)
+    if schedule.steps in schedule.handovers:
+        run.hand_over(model, schedule.steps)
     return losses
-
-
-def keep_log(log: Path, to: Path, every: int = 100) -> None:
-    """The lines of each ``every`` steps and the last one: a pack is to stay small."""
-    lines = log.read_text().splitlines()
-    kept = [line for line in lines[:-1] if json.loads(line)["step"] % every == 0] + lines[-1:]
-    to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text("".join(f"{line}\n" for line in kept))
 
 
 def _descend(loss: Tensor, optimiser: torch.optim.Optimizer, parameters: list[nn.Parameter], clip: float) -> None:

@@ -101,6 +101,6 @@ def trained(parts: list[tuple[Phantoms, Tensor]], vae: AutoencoderKL, settings: 
         x, conditions, skin_types = (torch.cat(column) for column in zip(*taken, strict=True))
         return readers.loss(x, conditions, skin_types)
 
-    schedule = Schedule(steps, settings["lr"], save_every=200)
+    schedule = Schedule(steps, settings["lr"], handovers=tuple(settings["handovers"]))
     train("readers", readers, step_loss, schedule, beside=[vae])
     return readers.eval().requires_grad_(False)

@@ -175,7 +175,8 @@ def train_language(
     alone: that is the Q-Former's work. From the restart on, more is asked that is off topic: of what nobody taught it
     the language model declines too little at first.
     """
-    schedule = Schedule(steps, 0.0015, tuple(settings["language_restarts"]), save_every=200)
+    restarts, handovers = (tuple(settings[f"language_{what}"]) for what in ("restarts", "handovers"))
+    schedule = Schedule(steps, 0.0015, restarts, handovers=handovers)
     at_first, then = Asked(diagnoses=0.1), Asked(diagnoses=0.1, off_topic=settings["off_topic_then"])
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:

@@ -138,7 +138,7 @@ def run(steps: int | None = None) -> None:
         "unet",
         unet,
         step_loss,
-        Schedule(steps or settings["steps"], settings["lr"], save_every=200),
+        Schedule(steps or settings["steps"], settings["lr"], handovers=tuple(settings["handovers"])),
         average=True,
         beside=[frozen.clip],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.phantom import LABELS
 from pipeline.profile import load_knowledge, load_profile
-from pipeline.training import loop
+from pipeline.training import loop, relay
 from pipeline.training.data import SIZE
 from pipeline.training.detector import GENERIC, boxes_of, corners, giou, phrase_tokens, prompt_for, set_loss, tokenizer
 from pipeline.training.encoded import painted_area
@@ -222,3 +223,62 @@ def test_a_longer_schedule_goes_on_from_the_checkpoint() -> None:
         for row in (loop.WORK / "line" / "log.jsonl").read_text().splitlines()
     ]
     assert steps[before:] == [60], "only the steps that were missing are trained"
+
+
+def handed(steps: int, *handovers: int, fail_at: int | None = None, average: bool = False) -> nn.Linear:
+    """As `line`, with more to learn and places at which another machine may go on."""
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+
+    def loss_of(step: int, generator: torch.Generator) -> Tensor:
+        if step == fail_at:
+            raise KeyboardInterrupt
+        x = torch.randn(16, 4, generator=generator)
+        return (model(x) - x.sum(1, keepdim=True) / 3).square().mean()
+
+    schedule = loop.Schedule(steps, 0.05, warmup=5, save_every=10, bf16=False, handovers=handovers)
+    loop.train("handed", model, loss_of, schedule, average)
+    return model
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_a_training_handed_to_another_machine_ends_as_on_one(
+    average: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing of the first machine but the pack."""
+    monkeypatch.setattr(loop, "KEY", "recipe")
+    undisturbed = handed(60, 20, 40, average=average)
+    monkeypatch.setattr(loop, "PACK", tmp_path / "handed")
+    monkeypatch.setattr(loop, "WORK", tmp_path / "second")
+    with pytest.raises(KeyboardInterrupt):
+        handed(60, 20, 40, fail_at=55, average=average)
+    monkeypatch.setattr(loop, "WORK", tmp_path / "third")
+    ended = handed(60, 20, 40, fail_at=39, average=average)  # which it does not come by
+    assert ended.weight.equal(undisturbed.weight)
+    log = (loop.PACK / "logs" / "handed.jsonl").read_text().splitlines()
+    assert json.loads(log[-1])["step"] == 60
+
+
+def test_weights_of_another_recipe_are_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "KEY", "recipe")
+    handed(60, 60)
+    assert sorted(path.name for path in (loop.PACK / "relay").iterdir()) == ["handed-60.safetensors"]
+    monkeypatch.setattr(loop, "WORK", tmp_path / "second")
+    handed(60, 60, fail_at=0)  # all is there: nothing is left to do
+    monkeypatch.setattr(loop, "KEY", "other recipe")
+    monkeypatch.setattr(loop, "WORK", tmp_path / "third")
+    with pytest.raises(KeyboardInterrupt):
+        handed(60, 60, fail_at=0)
+    relay.clear(loop.PACK / "relay", "other recipe")
+    assert (loop.PACK / "relay").exists()
+    relay.clear(loop.PACK / "relay", "recipe")
+    assert not (loop.PACK / "relay").exists()
+
+
+def test_after_a_handover_the_rate_rises_to_where_it_was() -> None:
+    plain = loop.Schedule(100, 1.0, warmup=10)
+    handing = loop.Schedule(100, 1.0, warmup=10, handovers=(50, 100))
+    rates = [handing.at(step) for step in range(100)]
+    assert rates[:50] == [plain.at(step) for step in range(50)]
+    assert rates[59:] == [plain.at(step) for step in range(59, 100)]
+    assert rates[50] == pytest.approx(plain.at(50) / 10)
