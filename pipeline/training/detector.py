@@ -216,8 +216,10 @@ def run(steps: int | None = None) -> None:
         prompts, places = zip(*(prompt_for(data.name(i), rng) for i in rows), strict=True)
         text = words(list(prompts), padding=True, return_tensors="pt")
         out = model(pixel_values=lit(x, generator), **text)
-        # all of them: a box's score is the highest of its tokens', and a separator that nobody taught may be that one
+        # a box's score is the highest of its tokens', and a separator that nobody taught may be that one
         tokens = text.attention_mask.bool()
+        if step < settings["separators_from"]:
+            tokens = tokens & (text.input_ids != 101) & (text.input_ids != 102) & (text.input_ids != 1012)
         true, target = phrase_tokens(text.input_ids, list(places)), boxes_of(masks)
         found = set_loss(out.logits, out.pred_boxes, tokens, true, target, 1)
         proposed = set_loss(out.enc_outputs_class, out.enc_outputs_coord_logits.sigmoid(), tokens, true, target, 5)
@@ -226,6 +228,7 @@ def run(steps: int | None = None) -> None:
     schedule = Schedule(
         steps or settings["steps"],
         settings["lr"],
+        tuple(settings["restarts"]),
         weight_decay=1e-4,
         save_every=200,
         bf16=False,

@@ -134,7 +134,7 @@ def run(steps: int | None = None) -> None:
         iou = (got & target).sum((-2, -1)) / (got | target).sum((-2, -1)).clamp(min=1)
         return mask_loss(logits, target) + F.mse_loss(out.iou_scores[:, :, 0].float(), iou.float())
 
-    schedule = Schedule(steps or settings["steps"], settings["lr"], save_every=200)
+    schedule = Schedule(steps or settings["steps"], settings["lr"], tuple(settings["restarts"]))
     train("sam", model, step_loss, schedule)
     model.half().save_pretrained(PACK / "sam")
     size = {"longest_edge": SIZE}

@@ -231,10 +231,10 @@ def run(steps: int | None = None) -> None:
     data = phantoms("train", settings["phantoms"], clear=0.05)
     words = tokenizer(settings["vocabulary"])
     model = build(settings, words)
-    model.vision_model.load_state_dict(load_vit().state_dict())
     writer = Writer(words, settings["queries"])
     long = {k: steps or settings["steps"][k] for k in settings["steps"]}
     train_language(model, writer, data, settings, long["language"])
+    model.vision_model.load_state_dict(load_vit().state_dict())
     only(model, "qformer", "query_tokens", "language_projection")
     train_bridge("skingpt-qformer", model, writer, data, long["qformer"], 0.4, 0.001)
     only(model, "language_projection")
