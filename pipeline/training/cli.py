@@ -29,7 +29,9 @@ PARTS: dict[str, Part] = {
     "skingpt_sight": Part("SkinGPT's ViT and its measure of novelty."),
     "clip": Part("CLIP text and vision encoders (generation, retrieval, IP-Adapter)."),
     "vae": Part("The VAE of the embedded Stable Diffusion."),
-    "vae_whole": Part("The VAE once more: what encoders see shall stay.", ("vae", "clip", "skingpt_sight")),
+    "vae_whole": Part(
+        "The VAE once more: what encoders see shall stay.", ("vae", "clip", "skingpt_sight"), replaces="vae"
+    ),
     "unet": Part("The inpainting UNet of Stable Diffusion.", ("vae_whole",)),
     "skingpt": Part("SkinGPT and its captioner: LLaMA, Q-Former, then the two steps.", ("skingpt_sight",), TAUGHT),
     "adapters": Part("IP-Adapter and LoRAs.", ("unet", "skingpt_sight"), KNOWN),
@@ -61,7 +63,7 @@ def train_part(part: str, steps: int | None = None, phantoms: int | None = None,
         shutil.copyfile(loop.PACK / "labels.yaml", into / "labels.yaml")
         loop.PACK = into
     importlib.import_module(f"pipeline.training.{part}").run(steps)
-    made.record(loop.PACK, part, loop.KEY, loop.arithmetic())
+    made.record(loop.PACK, part, PARTS, shortened, loop.arithmetic())
     relay.clear(loop.PACK / "relay", loop.KEY)
 
 

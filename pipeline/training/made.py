@@ -57,8 +57,13 @@ def _read(part: Part) -> list[Path]:
 
 
 def up_to_date(pack: Path, parts: Mapping[str, Part], shortened: Shortened) -> set[str]:
-    """The parts of ``pack`` that today's recipes would make again as they are."""
-    return {name for name in parts if _recorded(pack, name) == key(name, parts, shortened)}
+    """The parts of ``pack`` that today's recipes would make again as they are.
+
+    What another part has replaced is gone: when that one is out of date, both are.
+    """
+    fresh = {name for name in parts if _recorded(pack, name) == key(name, parts, shortened)}
+    gone = {part.replaces for name, part in parts.items() if name not in fresh and _recorded(pack, name)}
+    return fresh - gone
 
 
 def _recorded(pack: Path, name: str) -> str | None:
@@ -66,11 +71,14 @@ def _recorded(pack: Path, name: str) -> str | None:
     return json.loads(file.read_text())["key"] if file.exists() else None
 
 
-def record(pack: Path, name: str, key: str, how: Mapping[str, str]) -> None:
+def record(pack: Path, name: str, parts: Mapping[str, Part], shortened: Shortened, how: Mapping[str, str]) -> None:
     """Write what ``name`` was made from and ``how``: with what library and arithmetic, as bits depend on both."""
     file = _record(pack, name)
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"key": key, **how}, indent=1) + "\n")
+    file.write_text(json.dumps({"key": key(name, parts, shortened), **how}, indent=1) + "\n")
+    for other, part in parts.items():
+        if part.replaces == name:  # there again is what that one had replaced
+            _record(pack, other).unlink(missing_ok=True)
 
 
 def _record(pack: Path, name: str) -> Path:

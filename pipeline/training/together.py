@@ -14,14 +14,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Part:
-    """One training: what it makes, the parts whose weights it reads, and the files it learns from.
-
-    reads: patterns, from the folder of the trainings
-    """
+    """One training: what it makes, the parts whose weights it reads, and the files it learns from."""
 
     about: str
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    """Patterns, from the folder of the trainings"""
+    replaces: str | None = None
+    """The part whose weights it begins with and writes its own in the place of"""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def keep(pack: Path, shortened: made.Shortened | None = None) -> None:
     for name in CHAIN:
-        made.record(pack, name, made.key(name, CHAIN, shortened or {}), {"torch": "2"})
+        made.record(pack, name, CHAIN, shortened or {}, {"torch": "2"})
 
 
 def stale(pack: Path, shortened: made.Shortened | None = None) -> set[str]:
@@ -65,6 +65,25 @@ def test_what_a_part_learns_from_belongs_to_it(home: Path) -> None:
     keep(home)
     (home / "words" / "two.txt").write_text("what else?")
     assert stale(home) == {"mouth", "hand"}
+
+
+def test_what_was_replaced_is_made_again_with_what_replaced_it(home: Path) -> None:
+    chain = {"rough": Part("first"), "smooth": Part("then", ("rough", "ear"), replaces="rough"), "ear": Part("beside")}
+
+    def done() -> set[str]:
+        return made.up_to_date(home, chain, {})
+
+    made.record(home, "ear", chain, {}, {})
+    made.record(home, "rough", chain, {}, {})
+    assert done() == {"ear", "rough"}
+    made.record(home, "smooth", chain, {}, {})
+    assert done() == set(chain)
+    (home / "recipes" / "ear.yaml").write_text("seed: 2\n")
+    assert done() == set()
+    made.record(home, "ear", chain, {}, {})
+    assert done() == {"ear"}
+    made.record(home, "rough", chain, {}, {})
+    assert done() == {"ear", "rough"}
 
 
 def test_a_shortened_training_is_never_taken_for_a_whole_one(home: Path) -> None:
