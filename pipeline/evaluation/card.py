@@ -10,7 +10,7 @@ from safetensors import safe_open
 
 from pipeline.evaluation.figures import Figure
 from pipeline.phantom import HELD_OUT, LABELS
-from pipeline.weights import weight_files
+from pipeline.weights import fingerprint, weight_files
 
 FIGURES, CARD, REMARKS = "figures.json", "MODEL_CARD.md", "remarks.md"
 
@@ -61,13 +61,19 @@ def _words(figure: Figure | None) -> str:
 
 
 def read_figures(pack: Path) -> list[Figure]:
-    """What the last whole evaluation measured. Raises FileNotFoundError before the first."""
-    return [Figure.from_json(row) for row in json.loads((pack / FIGURES).read_text())]
+    """What was measured last. Raises FileNotFoundError before the first whole evaluation."""
+    return [Figure.from_json(row) for row in json.loads((pack / FIGURES).read_text())["figures"]]
+
+
+def are_of_these_weights(pack: Path) -> bool:
+    """Whether the figures were measured on the weights that are there."""
+    return bool(json.loads((pack / FIGURES).read_text())["weights"] == fingerprint(pack))
 
 
 def write_figures(pack: Path, figures: Sequence[Figure]) -> None:
-    """``figures.json`` in the pack's folder."""
-    (pack / FIGURES).write_text(json.dumps([f.as_json() for f in figures], indent=1) + "\n")
+    """``figures.json`` in the pack's folder, with the digest of the weights that were measured."""
+    content = {"weights": fingerprint(pack), "figures": [f.as_json() for f in figures]}
+    (pack / FIGURES).write_text(json.dumps(content, indent=1) + "\n")
 
 
 def renewed(before: Sequence[Figure], measured: Sequence[Figure]) -> list[Figure]:

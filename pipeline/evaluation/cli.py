@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from pipeline.evaluation.card import TABLE, differences, read_figures, renewed, row, write_card, write_figures
+from pipeline.evaluation.card import (
+    TABLE,
+    are_of_these_weights,
+    differences,
+    read_figures,
+    renewed,
+    row,
+    write_card,
+    write_figures,
+)
 from pipeline.evaluation.figures import Figure
 from pipeline.evaluation.running import PARTS, Measured, Plan, run
 from pipeline.evaluation.timing import NothingToTime
@@ -37,7 +46,10 @@ def pack(
         bool, typer.Option("--again", help="Compare with figures.json, not write it; exit code 1 when they differ.")
     ] = False,
     renew: Annotated[
-        bool, typer.Option("--renew", help="With --parts timing: these figures in place of those in the card.")
+        bool,
+        typer.Option(
+            "--renew", help="With --parts: these figures in place of those in the card, for the same weights."
+        ),
     ] = False,
     profile: ProfileOption = "phantom",
 ) -> None:
@@ -45,10 +57,10 @@ def pack(
     chosen = [part.strip() for part in parts.split(",") if part.strip()] or list(PARTS)
     if unknown := [part for part in chosen if part not in PARTS]:
         raise typer.BadParameter(f"{', '.join(unknown)}: parts are {', '.join(PARTS)}", param_hint="--parts")
-    if renew and chosen != ["timing"]:  # the others hold for one set of weights, and are measured together
-        raise typer.BadParameter("only figures of this machine are measured anew alone", param_hint="--renew")
     try:
         root = load_profile(profile).root
+        if renew and not are_of_these_weights(root):
+            raise typer.BadParameter("the card is of other weights; evaluate the whole pack", param_hint="--renew")
         figures = run(Plan(profile, n, drawn, photos), chosen, jobs, _report)
     except (ProfileError, NothingToTime, OSError) as error:
         typer.echo(str(error), err=True)

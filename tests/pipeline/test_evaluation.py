@@ -21,7 +21,15 @@ from typer.testing import CliRunner
 
 from pipeline.evaluation import masking, running
 from pipeline.evaluation.abstaining import abstaining, over_kinds, photographs
-from pipeline.evaluation.card import differences, missed, read_figures, row, write_card, write_figures
+from pipeline.evaluation.card import (
+    are_of_these_weights,
+    differences,
+    missed,
+    read_figures,
+    row,
+    write_card,
+    write_figures,
+)
 from pipeline.evaluation.cli import app
 from pipeline.evaluation.figures import Figure, mean, number, share
 from pipeline.evaluation.masking import absent_names, box_iou, box_of, clear_box, hull, iou, two_lesions
@@ -33,6 +41,7 @@ from pipeline.evaluation.timing import megabytes, peak_memory
 from pipeline.evaluation.unseen import cell, photo, shown
 from pipeline.explaining import MemoryImages
 from pipeline.phantom import LABELS, SKIN_TYPES, Phantom, draw
+from pipeline.profile import load_profile
 from pipeline.types import Diagnosis, Explained, TextDelta
 
 ONE = 100_000_500
@@ -351,15 +360,25 @@ def run_with(monkeypatch: pytest.MonkeyPatch, figures: list[Figure], *arguments:
     return CliRunner().invoke(app, ["pack", *arguments])
 
 
-def test_seconds_alone_can_be_measured_anew(pack: Path, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_can_be_measured_anew_on_the_same_weights_alone(
+    pack: Path, profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     quicker = replace(FIGURES[2], value=5.0)
     result = run_with(monkeypatch, [quicker], "--parts", "timing", "--renew", "--profile", profile)
     assert result.exit_code == 0, result.output
     assert read_figures(pack) == [*FIGURES[:2], quicker, FIGURES[3]]
     assert "5.00 s" in (pack / "MODEL_CARD.md").read_text()
-    refused = run_with(monkeypatch, [quicker], "--parts", "seeing,timing", "--renew", "--profile", profile)
+    save_file({"w": torch.ones(2, 3)}, pack / "clip" / "model.safetensors")
+    refused = run_with(monkeypatch, FIGURES[:1], "--parts", "seeing", "--renew", "--profile", profile)
     assert refused.exit_code == 2
-    assert "--renew" in refused.output
+    assert "other weights" in refused.output
+    assert read_figures(pack) == [*FIGURES[:2], quicker, FIGURES[3]]
+
+
+def test_the_shipped_card_is_of_the_shipped_weights_and_figures() -> None:
+    shipped = load_profile("phantom").root
+    assert are_of_these_weights(shipped)
+    assert all(row(figure) in (shipped / "MODEL_CARD.md").read_text() for figure in read_figures(shipped))
 
 
 def test_a_whole_run_writes_the_card_and_a_part_does_not(
