@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.training import made
+from pipeline.training.made import Made
 from pipeline.training.memory import keep_freed_memory
 from pipeline.training.together import Part, PartFailed, run_together, this_python
 
@@ -54,16 +54,15 @@ def train_part(part: str, steps: int | None = None, phantoms: int | None = None,
     from pipeline.training import loop, relay
 
     keep_freed_memory()
-    shortened = {"steps": steps, "phantoms": phantoms}
     loop.PHANTOMS_AT_MOST = phantoms
-    loop.KEY = made.key(part, PARTS, shortened)
-    loop.WORK = made.workplace(WORK, part, PARTS, shortened)
     if into is not None:  # before the part's module takes these names over
         into.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(loop.PACK / "labels.yaml", into / "labels.yaml")
         loop.PACK = into
+    made = Made(loop.PACK, PARTS, {"steps": steps, "phantoms": phantoms})
+    loop.KEY, loop.WORK = made.key(part), made.workplace(WORK, part)
     importlib.import_module(f"pipeline.training.{part}").run(steps)
-    made.record(loop.PACK, part, PARTS, shortened, loop.arithmetic())
+    made.record(part, loop.arithmetic())
     relay.clear(loop.PACK / "relay", loop.KEY)
 
 
@@ -94,10 +93,10 @@ def pack(
     """Train what is out of date into pipeline/packs/phantom, several parts side by side. It resumes when broken off."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the parts end with it, as they do at Ctrl+C
     log.parent.mkdir(parents=True, exist_ok=True)
-    shortened = {"steps": steps, "phantoms": phantoms}
     if afresh:
         shutil.rmtree(WORK, ignore_errors=True)
-    done = set() if afresh else made.up_to_date(into or SHIPPED, PARTS, shortened)
+    made = Made(into or SHIPPED, PARTS, {"steps": steps, "phantoms": phantoms})
+    done = set() if afresh else made.up_to_date()
     given = {"--steps": steps, "--phantoms": phantoms, "--into": into}
     options = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     with log.open("a") as file:
@@ -122,7 +121,7 @@ def pack(
 @app.command()
 def status(into: Into = None) -> None:
     """Which parts of a pack today's recipes would make as they are, and which are to be trained."""
-    done = made.up_to_date(into or SHIPPED, PARTS, {})
+    done = Made(into or SHIPPED, PARTS).up_to_date()
     for part in PARTS:
         typer.echo(f"{_typed(part):<16} {'up to date' if part in done else 'to be trained'}")
 

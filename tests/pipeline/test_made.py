@@ -10,6 +10,7 @@ import yaml
 
 from pipeline.training import made
 from pipeline.training.cli import PARTS
+from pipeline.training.made import Made
 from pipeline.training.together import Part
 
 CHAIN = {
@@ -33,13 +34,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def keep(pack: Path, shortened: made.Shortened | None = None) -> None:
+def keep(pack: Path, **shortened: int | None) -> None:
     for name in CHAIN:
-        made.record(pack, name, CHAIN, shortened or {}, {"torch": "2"})
+        Made(pack, CHAIN, shortened).record(name, {"torch": "2"})
 
 
-def stale(pack: Path, shortened: made.Shortened | None = None) -> set[str]:
-    return set(CHAIN) - made.up_to_date(pack, CHAIN, shortened or {})
+def stale(pack: Path, **shortened: int | None) -> set[str]:
+    return set(CHAIN) - Made(pack, CHAIN, shortened).up_to_date()
 
 
 def test_a_pack_without_records_is_to_be_trained_and_one_with_them_is_not(home: Path) -> None:
@@ -70,37 +71,44 @@ def test_what_a_part_learns_from_belongs_to_it(home: Path) -> None:
 def test_what_was_replaced_is_made_again_with_what_replaced_it(home: Path) -> None:
     chain = {"rough": Part("first"), "smooth": Part("then", ("rough", "ear"), replaces="rough"), "ear": Part("beside")}
 
-    def done() -> set[str]:
-        return made.up_to_date(home, chain, {})
-
-    made.record(home, "ear", chain, {}, {})
-    made.record(home, "rough", chain, {}, {})
-    assert done() == {"ear", "rough"}
-    made.record(home, "smooth", chain, {}, {})
-    assert done() == set(chain)
+    pack = Made(home, chain)
+    pack.record("ear", {})
+    pack.record("rough", {})
+    assert pack.up_to_date() == {"ear", "rough"}
+    pack.record("smooth", {})
+    assert pack.up_to_date() == set(chain)
     (home / "recipes" / "ear.yaml").write_text("seed: 2\n")
-    assert done() == set()
-    made.record(home, "ear", chain, {}, {})
-    assert done() == {"ear"}
-    made.record(home, "rough", chain, {}, {})
-    assert done() == {"ear", "rough"}
+    assert pack.up_to_date() == set()
+    pack.record("ear", {})
+    assert pack.up_to_date() == {"ear"}
+    pack.record("rough", {})
+    assert pack.up_to_date() == {"ear", "rough"}
+
+
+def test_a_part_trained_on_what_is_out_of_date_is_out_of_date_itself(home: Path) -> None:
+    keep(home)
+    (home / "recipes" / "eye.yaml").write_text("seed: 2\n")
+    Made(home, CHAIN).record("mouth", {})  # alone, on the eye that is there
+    assert stale(home) == {"eye", "mouth", "hand"}
 
 
 def test_a_shortened_training_is_never_taken_for_a_whole_one(home: Path) -> None:
-    keep(home, {"steps": 2, "phantoms": None})
+    keep(home, steps=2, phantoms=None)
     assert stale(home) == set(CHAIN)
-    assert stale(home, {"steps": 2, "phantoms": None}) == set()
+    assert stale(home, steps=2, phantoms=None) == set()
 
 
 def test_checkpoints_of_other_inputs_are_not_gone_on_from_but_those_of_a_shorter_recipe_are(home: Path) -> None:
     def places() -> dict[str, Path]:
-        return {name: made.workplace(home, name, CHAIN, {"steps": None, "phantoms": None}) for name in CHAIN}
+        return {name: Made(home, CHAIN, {"steps": None, "phantoms": None}).workplace(home, name) for name in CHAIN}
 
+    keep(home)
     before = places()
     (home / "recipes" / "mouth.yaml").write_text("seed: 1\nsteps: 20\n")
+    keep(home)
     after = places()
     assert {name for name in CHAIN if before[name] != after[name]} == {"hand"}
-    assert made.workplace(home, "ear", CHAIN, {"phantoms": 340}) != before["ear"]
+    assert Made(home, CHAIN, {"phantoms": 340}).workplace(home, "ear") != before["ear"]
 
 
 def test_every_part_has_a_recipe_or_none_to_have_and_reads_what_is_there() -> None:
