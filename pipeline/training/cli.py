@@ -46,13 +46,20 @@ PARTS: dict[str, Part] = {
 
 Steps = Annotated[int | None, typer.Option(help="Shorten (or lengthen) the recipe.")]
 Fewer = Annotated[int | None, typer.Option(help="At most so many phantoms; for trying it out.")]
+Device = Annotated[str, typer.Option(help="Where models are trained: cpu, cuda, cuda:1, mps, ...")]
 Into = Annotated[Path | None, typer.Option(help="Folder to write to instead of pipeline/packs/phantom.")]
 
 
-def train_part(part: str, steps: int | None = None, phantoms: int | None = None, into: Path | None = None) -> None:
-    """Train one part with its recipe; ``steps`` and ``phantoms`` override the recipe's numbers."""
-    from pipeline.training import loop, relay
+def train_part(
+    part: str, steps: int | None = None, phantoms: int | None = None, into: Path | None = None, on: str = "cpu"
+) -> None:
+    """Train one part with its recipe; ``steps`` and ``phantoms`` override the recipe's numbers.
 
+    Raises NoSuchDevice when models cannot be put ``on`` that device.
+    """
+    from pipeline.training import device, loop, relay
+
+    device.CHOSEN = device.device_of(on)
     keep_freed_memory()
     loop.PHANTOMS_AT_MOST = phantoms
     if into is not None:  # before the part's module takes these names over
@@ -73,8 +80,13 @@ def _typed(part: str) -> str:
 
 def _command(part: str, about: str) -> None:
     @app.command(_typed(part), help=about)
-    def command(steps: Steps = None, phantoms: Fewer = None, into: Into = None) -> None:
-        train_part(part, steps, phantoms, into)
+    def command(steps: Steps = None, phantoms: Fewer = None, into: Into = None, device: Device = "cpu") -> None:
+        from pipeline.training.device import NoSuchDevice
+
+        try:
+            train_part(part, steps, phantoms, into, device)
+        except NoSuchDevice as error:
+            raise typer.BadParameter(str(error), param_hint="--device") from error
 
 
 for _part in PARTS:
@@ -86,6 +98,7 @@ def pack(
     steps: Steps = None,
     phantoms: Fewer = None,
     into: Into = None,
+    device: Device = "cpu",
     jobs: Annotated[int | None, typer.Option(min=1, help="Parts at once; as many as cores when not given.")] = None,
     log: Annotated[Path, typer.Option(help="Where to keep what this command prints.")] = WORK / "pack.txt",
     afresh: Annotated[bool, typer.Option("--afresh", help="All parts from their seeds, whatever is there.")] = False,
@@ -97,7 +110,7 @@ def pack(
         shutil.rmtree(WORK, ignore_errors=True)
     made = Made(into or SHIPPED, PARTS, {"steps": steps, "phantoms": phantoms})
     done = set() if afresh else made.up_to_date()
-    given = {"--steps": steps, "--phantoms": phantoms, "--into": into}
+    given = {"--steps": steps, "--phantoms": phantoms, "--into": into, "--device": device}
     options = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     with log.open("a") as file:
 

@@ -1,4 +1,4 @@
-"""Where a training calculates: on an accelerator where torch finds one, else on the processor.
+"""Where a training calculates: on the processor, or on the accelerator that was asked for.
 
 Trainings draw their examples on the processor, from generators that any machine repeats; only models go elsewhere.
 Tensors follow them there by themselves, at the first operation in which both meet.
@@ -15,11 +15,23 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 CPU = torch.device("cpu")
+CHOSEN = CPU
+"""Where models go for their training."""
 
 
-def device() -> torch.device:
-    """The accelerator that is there, or the processor."""
-    return torch.accelerator.current_accelerator(check_available=True) or CPU
+class NoSuchDevice(ValueError):
+    """torch knows no such device, or there is none here; the message says what is there."""
+
+
+def device_of(name: str) -> torch.device:
+    """The device of that name, ``cuda`` or ``cuda:1`` say. Raises NoSuchDevice where nothing can be put on it."""
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, ValueError) as error:
+        there = torch.accelerator.current_accelerator(check_available=True)
+        raise NoSuchDevice(
+            f"torch finds no device {name!r} here; it finds cpu{f', {there}' if there else ''}"
+        ) from error
 
 
 class Following(TorchFunctionMode):
@@ -68,16 +80,15 @@ def _writes(func: Callable[..., Any]) -> bool:
 
 @contextmanager
 def accelerated(*modules: nn.Module) -> Iterator[torch.device]:
-    """Within it ``modules`` are on the accelerator, and what meets them follows; afterwards they are back."""
-    where = device()
-    if where == CPU:
-        yield where
+    """Within it ``modules`` are on the chosen device, and what meets them follows; afterwards they are back."""
+    if CHOSEN == CPU:
+        yield CPU
         return
     for module in modules:
-        module.to(where)
+        module.to(CHOSEN)
     try:
-        with Following(where):
-            yield where
+        with Following(CHOSEN):
+            yield CHOSEN
     finally:
         for module in modules:
             module.to(CPU)

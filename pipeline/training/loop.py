@@ -17,8 +17,8 @@ import yaml
 from torch import Tensor, nn
 
 from pipeline.schedule import bfloat16_pays
-from pipeline.training import relay
-from pipeline.training.device import accelerated, device
+from pipeline.training import device, relay
+from pipeline.training.device import accelerated
 from pipeline.training.made import RECIPES
 
 WORK = Path(".cache/training")
@@ -79,12 +79,8 @@ class Schedule:
 
 def arithmetic() -> dict[str, str]:
     """On what weights' bits depend beside the recipe."""
-    where = device().type
-    return {
-        "torch": torch.__version__,
-        "device": where,
-        "numbers": "bfloat16" if where != "cpu" or bfloat16_pays() else "float32",
-    }
+    numbers = "bfloat16" if device.CHOSEN != device.CPU or bfloat16_pays() else "float32"
+    return {"torch": torch.__version__, "device": device.CHOSEN.type, "numbers": numbers}
 
 
 class Average(nn.Module):
@@ -122,7 +118,7 @@ def train(
     average: bool = False,
     beside: Sequence[nn.Module] = (),
 ) -> list[float]:
-    """Minimise ``loss_of(step, generator)`` over the model's trainable parameters, on an accelerator if there is one.
+    """Minimise ``loss_of(step, generator)`` over the model's trainable parameters, on `device.CHOSEN`.
 
     The generator is seeded by the step, so that a resumed run draws what an uninterrupted one would.
     Writes ``.cache/training/<part>/{checkpoint.pt,log.jsonl}`` and keeps the log with the pack. Continues from the

@@ -13,8 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from typer.testing import CliRunner
 
 from pipeline.training import data, device, loop
+from pipeline.training.cli import app
 
 THERE = torch.device("meta")
 
@@ -54,7 +56,7 @@ def test_modules_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
             self.way.append(where)
             return self
 
-    monkeypatch.setattr(device, "device", lambda: THERE)
+    monkeypatch.setattr(device, "CHOSEN", THERE)
     module = Traveller()
 
     def stopped() -> None:
@@ -65,6 +67,15 @@ def test_modules_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyboardInterrupt):
         stopped()
     assert module.way == [THERE, device.CPU]
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    assert device.device_of("cpu") == device.CPU
+    with pytest.raises(device.NoSuchDevice, match="'tpu9' here; it finds cpu"):
+        device.device_of("tpu9")
+    refused = CliRunner().invoke(app, ["judge", "--device", "tpu9"])
+    assert refused.exit_code == 2
+    assert "tpu9" in refused.output
 
 
 class Done(Exception):
