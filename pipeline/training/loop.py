@@ -89,14 +89,13 @@ class Average(nn.Module):
     def __init__(self, model: nn.Module, decay: float = 0.998) -> None:
         super().__init__()
         self.decay = decay
-        self.shadow = {k: p.detach().clone() for k, p in model.named_parameters() if p.requires_grad}
+        self.shadow = {k: p.detach().clone() for k, p in relay.trained(model).items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         decay = min(self.decay, (step + 1) / (step + 10))
-        for k, p in model.named_parameters():
-            if k in self.shadow:
-                self.shadow[k].lerp_(p.detach(), 1 - decay)
+        for k, p in relay.trained(model).items():
+            self.shadow[k].lerp_(p.detach(), 1 - decay)
 
     @torch.no_grad()
     def load(self, shadow: dict[str, Tensor]) -> None:
@@ -105,9 +104,8 @@ class Average(nn.Module):
 
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:
-        for k, p in model.named_parameters():
-            if k in self.shadow:
-                p.copy_(self.shadow[k])
+        for k, p in relay.trained(model).items():
+            p.copy_(self.shadow[k])
 
 
 def train(
