@@ -5,6 +5,7 @@ A step would otherwise spend a fifth of its time on the encoder, for photos that
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ def encoded(data: Phantoms, vae: AutoencoderKL, name: str) -> Encoded:
     path = CACHE / f"{name}-{len(data)}-{fingerprint(STABLE_DIFFUSION / 'vae')[:12]}.pt"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
+        partial = path.with_suffix(f".{os.getpid()}")  # another part may encode the same
         with accelerated(vae):
             columns = _columns(data, vae)
         torch.save(columns, partial)

@@ -61,6 +61,11 @@ def load_vae() -> AutoencoderKL:
     return AutoencoderKL.from_pretrained(STABLE_DIFFUSION / "vae", dtype=torch.float32).eval().requires_grad_(False)
 
 
+def load_unet() -> UNet2DConditionModel:
+    """The pack's, frozen: what an adapter is trained on."""
+    return UNet2DConditionModel.from_pretrained(STABLE_DIFFUSION / "unet", dtype=torch.float32).requires_grad_(False)
+
+
 def load_clip() -> tuple[CLIPModel, CLIPTokenizer]:
     model = CLIPModel.from_pretrained(PACK / "clip", dtype=torch.float32).eval().requires_grad_(False)
     return model, CLIPTokenizer.from_pretrained(PACK / "clip")
