@@ -82,7 +82,7 @@ def train_adapter(settings: dict[str, Any], data: Phantoms, pictures: Encoded, f
         condition = {"image_embeds": [picture[:, None]]}
         return F.mse_loss(unet(inputs, times, words, added_cond_kwargs=condition).sample.float(), target)
 
-    schedule = Schedule(steps, settings["lr"], warmup=20, handovers=tuple(settings["handovers"]))
+    schedule = Schedule(steps, settings["lr"], warmup=20, handover_every=settings["handover_every"])
     train("ip-adapter", own, step_loss, schedule, beside=[unet, frozen.clip])
     folder = PACK / "adapters"
     folder.mkdir(parents=True, exist_ok=True)

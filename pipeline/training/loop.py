@@ -59,8 +59,13 @@ class Schedule:
     save_every: int = 200
     bf16: bool = True
     """Autocast to bfloat16 where `bfloat16_pays`; weights stay float32 always."""
-    handovers: tuple[int, ...] = ()
-    """After so many steps another machine may go on (`relay`): the rate rises from 0 again to where it was."""
+    handover_every: int = 0
+    """After each so many steps another machine may go on (`relay`): the rate rises from 0 again to where it was."""
+
+    @property
+    def handovers(self) -> range:
+        every = self.handover_every or self.steps + 1
+        return range(every, self.steps + 1, every)
 
     def again(self, step: int) -> bool:
         """Whether ``step`` is after the first restart."""

@@ -38,13 +38,13 @@ class Lesson:
 
     plain: int
     steps: int
-    handovers: tuple[int, ...]
+    handover_every: int
 
     @classmethod
     def of(cls, settings: dict[str, Any], shortened: int | None) -> Lesson:
         if shortened is not None:
-            return cls(shortened // 2, shortened, ())
-        return cls(settings["plain"], settings["steps"], tuple(settings["handovers"]))
+            return cls(shortened // 2, shortened, 0)
+        return cls(settings["plain"], settings["steps"], settings["handover_every"])
 
 
 def train_lora(
@@ -66,7 +66,7 @@ def train_lora(
         return loss + settings["reward_weight"] * reward.loss(unet, settings["reward_batch"], generator)
 
     schedule = Schedule(
-        lesson.steps, settings["lr"], (lesson.plain,), warmup=20, save_every=50, handovers=lesson.handovers
+        lesson.steps, settings["lr"], (lesson.plain,), warmup=20, save_every=50, handover_every=lesson.handover_every
     )
     train(f"lora-{name}", unet, step_loss, schedule, beside=[frozen.clip, frozen.vae, reward.readers])
     # PEFT's own key names: the conversion to diffusers' names mixes two styles here, and loading such a file

@@ -101,6 +101,6 @@ def trained(parts: list[tuple[Phantoms, Tensor]], vae: AutoencoderKL, settings: 
         x, conditions, skin_types = (torch.cat(column) for column in zip(*taken, strict=True))
         return readers.loss(x, conditions, skin_types)
 
-    schedule = Schedule(steps, settings["lr"], handovers=tuple(settings["handovers"]))
+    schedule = Schedule(steps, settings["lr"], handover_every=settings["handover_every"])
     train("readers", readers, step_loss, schedule, beside=[vae])
     return readers.eval().requires_grad_(False)

@@ -7,6 +7,7 @@ breaks off as well, so that it makes no difference to the result.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -37,7 +38,7 @@ def hand_over(model: nn.Module, folder: Path, part: str, step: int, key: str) ->
 
 
 @torch.no_grad()
-def take_over(model: nn.Module, folder: Path, part: str, steps: tuple[int, ...], key: str) -> int:
+def take_over(model: nn.Module, folder: Path, part: str, steps: Collection[int], key: str) -> int:
     """Put the furthest handover of ``steps`` that is there into ``model``; returns its step, 0 when there is none."""
     for step in sorted(steps, reverse=True):
         file = _file(folder, part, step)

@@ -175,8 +175,8 @@ def train_language(
     alone: that is the Q-Former's work. From the restart on, more is asked that is off topic: of what nobody taught it
     the language model declines too little at first.
     """
-    restarts, handovers = (tuple(settings[f"language_{what}"]) for what in ("restarts", "handovers"))
-    schedule = Schedule(steps, 0.0015, restarts, handovers=handovers)
+    restarts, every = tuple(settings["language_restarts"]), settings["handover_every"]["language"]
+    schedule = Schedule(steps, 0.0015, restarts, handover_every=every)
     at_first, then = Asked(diagnoses=0.1), Asked(diagnoses=0.1, off_topic=settings["off_topic_then"])
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
@@ -198,9 +198,8 @@ def train_bridge(
     model: Blip2ForConditionalGeneration,
     writer: Writer,
     data: Phantoms,
-    steps: int,
+    schedule: Schedule,
     captions: float,
-    lr: float,
 ) -> None:
     """Whatever of the bridge has ``requires_grad``, on pictures; ``captions`` is their share of the batch."""
     model.vision_model.eval()
@@ -215,7 +214,7 @@ def train_bridge(
 
     bridge = nn.ModuleDict({"qformer": model.qformer, "projection": model.language_projection})
     bridge.register_parameter("query_tokens", model.query_tokens)
-    train(part, bridge, step_loss, Schedule(steps, lr, warmup=20, save_every=100), beside=[model])
+    train(part, bridge, step_loss, schedule, beside=[model])
 
 
 def only(model: Blip2ForConditionalGeneration, *names: str) -> None:
@@ -233,13 +232,18 @@ def run(steps: int | None = None) -> None:
     model = build(settings, words)
     writer = Writer(words, settings["queries"])
     long = {k: steps or settings["steps"][k] for k in settings["steps"]}
+    every = settings["handover_every"]
+
+    def schedule(stage: str, lr: float) -> Schedule:
+        return Schedule(long[stage], lr, warmup=20, save_every=100, handover_every=every[stage])
+
     train_language(model, writer, data, settings, long["language"])
     model.vision_model.load_state_dict(load_vit().state_dict())
     only(model, "qformer", "query_tokens", "language_projection")
-    train_bridge("skingpt-qformer", model, writer, data, long["qformer"], 0.4, 0.001)
+    train_bridge("skingpt-qformer", model, writer, data, schedule("qformer", 0.001), 0.4)
     only(model, "language_projection")
-    train_bridge("skingpt-step1", model, writer, data, long["step1"], 1.0, 0.0003)
+    train_bridge("skingpt-step1", model, writer, data, schedule("step1", 0.0003), 1.0)
     save(model, words, settings["queries"], PACK / "captioner", PACK / "skingpt")
-    train_bridge("skingpt-step2", model, writer, data, long["step2"], 0.0, 0.0003)
+    train_bridge("skingpt-step2", model, writer, data, schedule("step2", 0.0003), 0.0)
     save(model, words, settings["queries"], PACK / "skingpt", PACK / "skingpt")
     print(f"skingpt: written; checkpoints in {WORK}")

@@ -143,7 +143,7 @@ def run(steps: int | None = None) -> None:
         "unet",
         unet,
         step_loss,
-        Schedule(steps or settings["steps"], settings["lr"], handovers=tuple(settings["handovers"])),
+        Schedule(steps or settings["steps"], settings["lr"], handover_every=settings["handover_every"]),
         average=True,
         beside=[frozen.clip],
     )

@@ -225,7 +225,7 @@ def test_a_longer_schedule_goes_on_from_the_checkpoint() -> None:
     assert steps[before:] == [60], "only the steps that were missing are trained"
 
 
-def handed(steps: int, *handovers: int, fail_at: int | None = None, average: bool = False) -> nn.Linear:
+def handed(steps: int, every: int, fail_at: int | None = None, average: bool = False) -> nn.Linear:
     """As `line`, with more to learn and places at which another machine may go on."""
     torch.manual_seed(0)
     model = nn.Linear(4, 1)
@@ -236,7 +236,7 @@ def handed(steps: int, *handovers: int, fail_at: int | None = None, average: boo
         x = torch.randn(16, 4, generator=generator)
         return (model(x) - x.sum(1, keepdim=True) / 3).square().mean()
 
-    schedule = loop.Schedule(steps, 0.05, warmup=5, save_every=10, bf16=False, handovers=handovers)
+    schedule = loop.Schedule(steps, 0.05, warmup=5, save_every=10, bf16=False, handover_every=every)
     loop.train("handed", model, loss_of, schedule, average)
     return model
 
@@ -247,13 +247,13 @@ def test_a_training_handed_to_another_machine_ends_as_on_one(
 ) -> None:
     """With nothing of the first machine but the pack."""
     monkeypatch.setattr(loop, "KEY", "recipe")
-    undisturbed = handed(60, 20, 40, average=average)
+    undisturbed = handed(60, 20, average=average)
     monkeypatch.setattr(loop, "PACK", tmp_path / "handed")
     monkeypatch.setattr(loop, "WORK", tmp_path / "second")
     with pytest.raises(KeyboardInterrupt):
-        handed(60, 20, 40, fail_at=55, average=average)
+        handed(60, 20, fail_at=55, average=average)
     monkeypatch.setattr(loop, "WORK", tmp_path / "third")
-    ended = handed(60, 20, 40, fail_at=39, average=average)  # which it does not come by
+    ended = handed(60, 20, fail_at=39, average=average)  # which it does not come by
     assert ended.weight.equal(undisturbed.weight)
     log = (loop.PACK / "logs" / "handed.jsonl").read_text().splitlines()
     assert json.loads(log[-1])["step"] == 60
@@ -277,7 +277,7 @@ def test_weights_of_another_recipe_are_not_taken_over(tmp_path: Path, monkeypatc
 
 def test_after_a_handover_the_rate_rises_to_where_it_was() -> None:
     plain = loop.Schedule(100, 1.0, warmup=10)
-    handing = loop.Schedule(100, 1.0, warmup=10, handovers=(50, 100))
+    handing = loop.Schedule(100, 1.0, warmup=10, handover_every=50)
     rates = [handing.at(step) for step in range(100)]
     assert rates[:50] == [plain.at(step) for step in range(50)]
     assert rates[59:] == [plain.at(step) for step in range(59, 100)]
