@@ -23,7 +23,7 @@ def trained(model: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def hand_over(model: nn.Module, folder: Path, part: str, step: int, key: str) -> None:
-    """Round the trained parameters to float16 and write them as ``folder/<part>-<step>.safetensors``.
+    """Round the trained parameters to float16 and write them as ``folder/<part>-<step>.safetensors``, the only one.
 
     key: of what the part is made from; weights made from anything else are never taken over
     """
@@ -35,6 +35,9 @@ def hand_over(model: nn.Module, folder: Path, part: str, step: int, key: str) ->
     file = _file(folder, part, step)
     save_file(tensors, file.with_suffix(".partial"), metadata={"key": key})
     file.with_suffix(".partial").replace(file)
+    for earlier in folder.glob(f"{part}-[0-9]*.safetensors"):
+        if earlier != file:
+            earlier.unlink()
 
 
 @torch.no_grad()

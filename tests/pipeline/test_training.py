@@ -252,6 +252,7 @@ def test_a_training_handed_to_another_machine_ends_as_on_one(
     monkeypatch.setattr(loop, "WORK", tmp_path / "second")
     with pytest.raises(KeyboardInterrupt):
         handed(60, 20, fail_at=55, average=average)
+    assert [path.name for path in (loop.PACK / "relay").iterdir()] == ["handed-40.safetensors"]
     monkeypatch.setattr(loop, "WORK", tmp_path / "third")
     ended = handed(60, 20, fail_at=39, average=average)  # which it does not come by
     assert ended.weight.equal(undisturbed.weight)
