@@ -95,7 +95,8 @@ def _missed(figures: Sequence[Figure]) -> list[str]:
     sentences = missed(aimed)
     if not sentences:
         return ["## What does not hold", "", f"All {len(aimed)} figures with a goal reach it.", ""]
-    counted = f"{len(sentences)} of the {len(aimed)} figures with a goal do not reach it:"
+    verb = "does" if len(sentences) == 1 else "do"
+    counted = f"{len(sentences)} of the {len(aimed)} figures with a goal {verb} not reach it:"
     return ["## What does not hold", "", counted, "", *(f"- {s}" for s in sentences), ""]
 
 
