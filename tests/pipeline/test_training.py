@@ -28,8 +28,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "PACK", tmp_path / "pack")
 
 
-def line(steps: int, fail_at: int | None = None) -> nn.Linear:
-    """Fit y = 3x - 1; optionally die in mid-training."""
+def line(steps: int, every: int = 0, fail_at: int | None = None, average: bool = False) -> nn.Linear:
+    """Fit y = 3x - 1; optionally die in mid-training, or be handed over ``every`` so many steps."""
     torch.manual_seed(0)
     model = nn.Linear(1, 1)
 
@@ -39,7 +39,8 @@ def line(steps: int, fail_at: int | None = None) -> nn.Linear:
         x = torch.randn(16, 1, generator=generator)
         return (model(x) - (3 * x - 1)).square().mean()
 
-    loop.train("line", model, loss_of, loop.Schedule(steps, 0.2, warmup=5, save_every=10, bf16=False))
+    schedule = loop.Schedule(steps, 0.2, warmup=5, save_every=10, bf16=False, handover_every=every)
+    loop.train("line", model, loss_of, schedule, average)
     return model
 
 
@@ -225,51 +226,35 @@ def test_a_longer_schedule_goes_on_from_the_checkpoint() -> None:
     assert steps[before:] == [60], "only the steps that were missing are trained"
 
 
-def handed(steps: int, every: int, fail_at: int | None = None, average: bool = False) -> nn.Linear:
-    """As `line`, with more to learn and places at which another machine may go on."""
-    torch.manual_seed(0)
-    model = nn.Linear(4, 1)
-
-    def loss_of(step: int, generator: torch.Generator) -> Tensor:
-        if step == fail_at:
-            raise KeyboardInterrupt
-        x = torch.randn(16, 4, generator=generator)
-        return (model(x) - x.sum(1, keepdim=True) / 3).square().mean()
-
-    schedule = loop.Schedule(steps, 0.05, warmup=5, save_every=10, bf16=False, handover_every=every)
-    loop.train("handed", model, loss_of, schedule, average)
-    return model
-
-
 @pytest.mark.parametrize("average", [False, True])
 def test_a_training_handed_to_another_machine_ends_as_on_one(
     average: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With nothing of the first machine but the pack."""
     monkeypatch.setattr(loop, "KEY", "recipe")
-    undisturbed = handed(60, 20, average=average)
+    undisturbed = line(60, 20, average=average)
     monkeypatch.setattr(loop, "PACK", tmp_path / "handed")
     monkeypatch.setattr(loop, "WORK", tmp_path / "second")
     with pytest.raises(KeyboardInterrupt):
-        handed(60, 20, fail_at=55, average=average)
-    assert [path.name for path in (loop.PACK / "relay").iterdir()] == ["handed-40.safetensors"]
+        line(60, 20, fail_at=55, average=average)
+    assert [path.name for path in (loop.PACK / "relay").iterdir()] == ["line-40.safetensors"]
     monkeypatch.setattr(loop, "WORK", tmp_path / "third")
-    ended = handed(60, 20, fail_at=39, average=average)  # which it does not come by
+    ended = line(60, 20, fail_at=39, average=average)  # which it does not come by
     assert ended.weight.equal(undisturbed.weight)
-    log = (loop.PACK / "logs" / "handed.jsonl").read_text().splitlines()
+    log = (loop.PACK / "logs" / "line.jsonl").read_text().splitlines()
     assert json.loads(log[-1])["step"] == 60
 
 
 def test_weights_of_another_recipe_are_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "KEY", "recipe")
-    handed(60, 60)
-    assert sorted(path.name for path in (loop.PACK / "relay").iterdir()) == ["handed-60.safetensors"]
+    line(60, 60)
+    assert sorted(path.name for path in (loop.PACK / "relay").iterdir()) == ["line-60.safetensors"]
     monkeypatch.setattr(loop, "WORK", tmp_path / "second")
-    handed(60, 60, fail_at=0)  # all is there: nothing is left to do
+    line(60, 60, fail_at=0)  # all is there: nothing is left to do
     monkeypatch.setattr(loop, "KEY", "other recipe")
     monkeypatch.setattr(loop, "WORK", tmp_path / "third")
     with pytest.raises(KeyboardInterrupt):
-        handed(60, 60, fail_at=0)
+        line(60, 60, fail_at=0)
     relay.clear(loop.PACK / "relay", "other recipe")
     assert (loop.PACK / "relay").exists()
     relay.clear(loop.PACK / "relay", "recipe")
