@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
-from pipeline.training import made
+from pipeline.training import cli, made
 from pipeline.training.cli import PARTS
 from pipeline.training.made import Made
 from pipeline.training.together import Part
@@ -109,6 +110,25 @@ def test_checkpoints_of_other_inputs_are_not_gone_on_from_but_those_of_a_shorter
     after = places()
     assert {name for name in CHAIN if before[name] != after[name]} == {"hand"}
     assert Made(home, CHAIN, {"phantoms": 340}).workplace(home, "ear") != before["ear"]
+
+
+@pytest.mark.parametrize("afresh", [False, True])
+def test_from_the_seeds_means_from_nothing(afresh: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what is up to date, nor a checkpoint, nor a handover."""
+    pack, work = tmp_path / "pack", tmp_path / "work"
+    for part in PARTS:
+        Made(pack, PARTS, {"steps": None, "phantoms": None}).record(part, {})
+    begun = [work / "unet-0" / "checkpoint.pt", pack / "relay" / "unet-1100.safetensors"]
+    for file in begun:
+        file.parent.mkdir(parents=True)
+        file.touch()
+    given: list[set[str]] = []
+    monkeypatch.setattr(cli, "WORK", work)
+    monkeypatch.setattr(cli, "run_together", lambda *_, done: given.append(done))
+    options = ["pack", "--into", str(pack), "--log", str(tmp_path / "log.txt"), *(["--afresh"] if afresh else [])]
+    assert CliRunner().invoke(cli.app, options).exit_code == 0
+    assert given == [set() if afresh else set(PARTS)]
+    assert [file.exists() for file in begun] == [not afresh] * 2
 
 
 def test_every_part_has_a_recipe_or_none_to_have_and_reads_what_is_there() -> None:
