@@ -107,11 +107,11 @@ def pack(
     """Train what is out of date into pipeline/packs/phantom, several parts side by side. It resumes when broken off."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the parts end with it, as they do at Ctrl+C
     log.parent.mkdir(parents=True, exist_ok=True)
-    into_pack = into or SHIPPED
+    folder = into or SHIPPED
     if afresh:
-        for begun in (WORK, into_pack / "relay"):
+        for begun in (WORK, folder / "relay"):
             shutil.rmtree(begun, ignore_errors=True)
-    made = Made(into_pack, PARTS, {"steps": steps, "phantoms": phantoms})
+    made = Made(folder, PARTS, {"steps": steps, "phantoms": phantoms})
     done = set() if afresh else made.up_to_date()
     given = {"--steps": steps, "--phantoms": phantoms, "--into": into, "--device": device}
     options = [word for name, value in given.items() if value is not None for word in (name, str(value))]
