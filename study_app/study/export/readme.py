@@ -22,7 +22,8 @@ FILES = """\
 READING = """\
 Empty cells are missing. In CSV files a text that a spreadsheet would take for a formula (it begins with = + - @, a
 tab or a line break) has an apostrophe in front, and control characters are replaced by U+FFFD; study.db and
-parquet/ have the exact texts. In the wide files line breaks are spaces. Open CSV files by import, as UTF-8.
+parquet/ have the exact texts. In the wide files line breaks are spaces. Open CSV files by import, as UTF-8 with commas
+between cells and a point as decimal sign, whatever your country uses; wide/STUDY.sps sets that itself.
 Numbers of participants are pseudonyms, not names; free text may still tell who somebody is (comments.csv,
 conversations.csv, all_answers.csv, wide/, study.db, parquet/): treat these files as personal data.
 """
