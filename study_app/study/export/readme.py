@@ -25,7 +25,9 @@ tab or a line break) has an apostrophe in front, and control characters are repl
 parquet/ have the exact texts. In the wide files line breaks are spaces. Open CSV files by import, as UTF-8 with commas
 between cells and a point as decimal sign, whatever your country uses; wide/STUDY.sps sets that itself.
 Numbers of participants are pseudonyms, not names; free text may still tell who somebody is (comments.csv,
-conversations.csv, all_answers.csv, wide/, study.db, parquet/): treat these files as personal data.
+conversations.csv, replies.csv, all_answers.csv, demographics in participants.csv, exclusion_reason there and in
+flow.csv, manifests in exposures.csv and photo_exchanges.csv, wide/, study.db, parquet/): treat these files as personal
+data.
 """
 
 
@@ -99,7 +101,7 @@ def _missing(conn: sqlite3.Connection, definitions: Sequence[Definition], pictur
         yield f"Photos and pictures ({len(pictures.lost)} of {pictures.owned}): their files are gone or damaged:"
         yield from (f"  {name}" for name in pictures.lost)
     yield "The researchers' passwords and the participants' links: secrets, also not in study.db."
-    yield "In psych-ds/: free text, questions typed by participants, photos."
+    yield "In psych-ds/: free text, also about the person; typed reasons and questions; photos and their hashes."
 
 
 def _unanswered(conn: sqlite3.Connection, definitions: Iterable[Definition]) -> int:

@@ -204,7 +204,8 @@ def _item(study: Study, item: Item, rated: bool) -> Asked:
 
 
 def _side(side: Side) -> str:
-    return str(side.text) or side.picture or f"the first picture drawn in {side.shown_in}"
+    """Not the name of a file, which may name a patient: codebooks are published."""
+    return str(side.text) or ("a picture" if side.picture else f"the first picture drawn in {side.shown_in}")
 
 
 def _note(item: Item, kind: AskedKind) -> str:
