@@ -160,7 +160,7 @@ def test_more_is_declined_where_more_is_asked_off_topic() -> None:
 
 
 def test_only_the_first_words_of_answers_are_learned_and_the_last_one_ends_there() -> None:
-    writer = Writer(PreTrainedTokenizerFast.from_pretrained("pipeline/packs/phantom/skingpt"), queries=16)
+    writer = Writer(PreTrainedTokenizerFast.from_pretrained("pipeline/packs/phantom/skingpt"), queries=16, known=KNOWN)
     chat = [(DIAGNOSIS_PROMPT, answer("diagnose", FACTS, KNOWN["psoriasis"])), ("why?", "Because I see redness.")]
     whole, all_learned = writer.tokens(chat, None)
     ids, targets = writer.tokens(chat, None, most=3)
