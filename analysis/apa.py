@@ -51,7 +51,7 @@ def sentences(facts: Facts, names: Mapping[str, str]) -> tuple[Said, ...]:
         found += _of_item(names[key], item, facts["conditions"])
     found += _response_times(facts, names)
     found += _subgroups(facts, names)
-    found += _reliabilities(facts)
+    found += _reliabilities(facts, names)
     return tuple(found)
 
 
@@ -126,7 +126,8 @@ def _of_item(name: str, item: Facts, labels: Mapping[str, str]) -> Iterator[Said
     if friedman.get("iman_davenport") is not None:
         yield Said(SENSITIVITY, name, "Iman–Davenport", ALL, _f(friedman["iman_davenport"]))
     yield Said(SENSITIVITY, name, "RM-ANOVA", ALL, _anova(item["rm_anova"]))
-    yield Said(SENSITIVITY, name, "Cumulative link mixed model", ALL, _clmm(item["clmm"]))
+    clmm = _absent(item, "clmm") if item["clmm"] is None else _clmm(item["clmm"])
+    yield Said(SENSITIVITY, name, "Cumulative link mixed model", ALL, clmm)
     for pair, test in item["pairs"].items():
         yield Said(SENSITIVITY, name, "Wilcoxon–Pratt", _versus(pair, labels), _pratt(test))
     for pair, test in item["paired_t"].items():
@@ -262,11 +263,13 @@ def _subgroups(facts: Facts, names: Mapping[str, str]) -> Iterator[Said]:
                 yield Said(OTHER, names[key], f"Groups of {about}", _versus(pair, facts["conditions"]), text)
 
 
-def _reliabilities(facts: Facts) -> Iterator[Said]:
+def _reliabilities(facts: Facts, names: Mapping[str, str]) -> Iterator[Said]:
     for scale, cells in facts["scales"].items():
         for condition, cell in cells.items():
             text = _absent(cell, "alpha")
             if cell["alpha"] is not None:
                 text = f"α = {bounded(cell['alpha'])}{_interval(cell['alpha_ci'])}, N = {cell['n']}"
                 text += f", ω = {bounded(cell['omega'])}" if cell["omega"] is not None else ""
-            yield Said(OTHER, scale, "Reliability", facts["conditions"].get(condition, condition), text)
+            yield Said(
+                OTHER, names.get(scale, scale), "Reliability", facts["conditions"].get(condition, condition), text
+            )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.checks import checked_ratings
 from analysis.errors import InputError, NoData
-from analysis.model import RATINGS, Condition, Item, StudyData
+from analysis.model import LIKERT, RATINGS, Condition, Item, Score, StudyData
 from analysis.people import (
     RUN_KINDS,
     check_people,
@@ -25,6 +25,7 @@ from analysis.people import (
     one_study,
     people_of,
 )
+from analysis.scores import declared, measure, scored
 from analysis.sources import RawTables, read_tables
 
 PAPER_CONDITIONS = {"text": "SkinGPT (text)", "cases": "SkinGPT + cases", "generated": "SkinGEN"}
@@ -45,7 +46,7 @@ def load(
 
     Args:
         path: study database (views ratings, participants, items, conditions, flow) or a CSV of
-            ratings; participants.csv, items.csv and conditions.csv beside it are used.
+            ratings; participants.csv, items.csv, scores.csv and conditions.csv beside it are used.
         run_kind: ``live``, ``pilot`` or ``reconstruction``; they are never mixed.
         study: needed only where the file holds several studies.
         definition: keep this version only (definition hash, or its first characters).
@@ -83,9 +84,10 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Counted:
-    """Everybody's ratings that can be counted, and what they were given to."""
+    """Everybody's ratings that can be counted, and what they were given to; the scores among both."""
 
     items: tuple[Item, ...]
+    scores: tuple[Score, ...]
     conditions: tuple[Condition, ...]
     ratings: pd.DataFrame
     bad_rows: tuple[str, ...]
@@ -109,7 +111,7 @@ def _analysed(raw: RawTables, asked: _Asked, hashes: tuple[str, ...], counted: _
         conditions=counted.conditions,
         participants=described(completed, raw.source),
         ratings=_kept_columns(ratings),
-        flow=flow_of(raw, asked.study, asked.people),
+        flow=flow_of(raw, asked.study, asked.people, counted.cases),
         left_out=left_out_of(asked.people),
         notes=(*asked.notes, *counted.notes),
         simulated=raw.simulated,
@@ -117,6 +119,7 @@ def _analysed(raw: RawTables, asked: _Asked, hashes: tuple[str, ...], counted: _
         excluded_ratings=_kept_columns(counted.of(asked.of("excluded"))),
         bad_rows=counted.bad_rows,
         cases=counted.cases,
+        scores=counted.scores,
     )
 
 
@@ -125,15 +128,17 @@ def _counted(
 ) -> _Counted:
     rows = _rows(raw, asked, hashes)
     items, wording_notes = _items(raw, asked.study, hashes, rows, scale)
+    scores, score_notes = _scores(raw, asked.study, hashes, items)
     conditions = _conditions(raw, asked.study, hashes, rows)
     cases = cases_per_condition(rows)
     ratings, bad = checked_ratings(rows, items, conditions, raw.source.name, exclude_bad_rows, cases > 1)
-    notes = (*wording_notes, *_said_of(bad), *_said_of_cases(cases))
-    return _Counted(items, conditions, ratings, bad, cases, notes)
+    notes = (*wording_notes, *score_notes, *_said_of(bad), *_said_of_cases(cases))
+    measures = _named_apart((*items, *(measure(score, items) for score in scores)))
+    return _Counted(measures, scores, conditions, scored(ratings, scores, items), bad, cases, notes)
 
 
 def cases_per_condition(rows: pd.DataFrame) -> int:
-    """How many cases each participant met in each condition: its periods are more than the conditions of a sequence."""
+    """How many cases each participant met in each condition: the periods are more than a sequence's conditions."""
     if "sequence" not in rows or "period" not in rows:
         return 1
     periods = pd.to_numeric(rows["period"], errors="coerce")
@@ -234,6 +239,7 @@ def _items(
             scale_min=int(row["scale_min"]),
             scale_max=int(row["scale_max"]),
             repeated=bool(int(row["repeated"])),
+            kind=str(row.get("kind") or LIKERT),
         )
         before = items.setdefault(item.key, item)
         if (before.scale_min, before.scale_max, before.repeated) != (
@@ -245,6 +251,15 @@ def _items(
         if before.wording != item.wording:
             notes.append(f"The wording of '{item.key}' differs between the pooled versions.")
     return _named_apart(items.values()), tuple(notes)
+
+
+def _scores(
+    raw: RawTables, study: str, hashes: tuple[str, ...], items: tuple[Item, ...]
+) -> tuple[tuple[Score, ...], tuple[str, ...]]:
+    if raw.scores is None or raw.items is None:
+        return (), ()
+    chosen = (raw.scores["study"] == study) & raw.scores["definition_hash"].astype(str).isin(hashes)
+    return declared(raw.scores[chosen], items, raw.source)
 
 
 def _named_apart(items: Iterable[Item]) -> tuple[Item, ...]:

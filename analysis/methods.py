@@ -5,19 +5,19 @@ Nothing is said of what was not done: every sentence depends on the facts of res
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from analysis.bootstrap import DRAWS
 from analysis.facts import Facts
 from analysis.friedman import EXACT_N
-from analysis.model import StudyData
+from analysis.model import SCORE, Item, StudyData
 
 HASH_SHOWN = 12
 
 
 def paragraph(data: StudyData, facts: Facts) -> str:
     """Plain text, ready for a methods section."""
-    return " ".join([*_design(data), *_tests(data, facts), *_sources(data, facts)])
+    return " ".join([*_design(data), *_scores(data), *_tests(data, facts), *_sources(data, facts)])
 
 
 def _design(data: StudyData) -> Iterator[str]:
@@ -26,16 +26,29 @@ def _design(data: StudyData) -> Iterator[str]:
     yield f"{data.n} participants completed the study and were analysed (left out: {gone})."
     if data.repeated_items and len(data.conditions) > 1:
         how = "Each participant rated one" if data.between else "Each participant rated every one"
-        yield f"{how} of {len(data.conditions)} systems ({systems}) on {_items(len(data.repeated_items))}."
+        yield f"{how} of {len(data.conditions)} systems ({systems}) on {_items(_rated(data.repeated_items))}."
         arms = len(set(data.sequences.values()))
         if not data.between and arms > 1:
             yield f"The order of the systems followed {arms} sequences."
-    if data.single_items:
-        yield f"{_items(len(data.single_items)).capitalize()} {_were(len(data.single_items))} rated once."
+    if once := _rated(data.single_items):
+        yield f"{_items(once).capitalize()} {_were(once)} rated once."
     if data.bad_rows:
         yield f"{len(data.bad_rows)} ratings that cannot be right were left out."
     if data.simulated:
         yield "THE ANSWERS WERE SIMULATED."
+
+
+def _scores(data: StudyData) -> Iterator[str]:
+    for score in data.scores:
+        yield f"{score.name} is a score: {score.rule} (none where an answer is missing)."
+    tested = {item.key for item in data.tested_items}
+    if len(data.conditions) > 1 and any(score.key in tested for score in data.scores):
+        yield "Scores were compared between the systems, and the items that they are made of were not."
+
+
+def _rated(items: Sequence[Item]) -> int:
+    """How many of them participants answered: a score is computed."""
+    return sum(item.kind != SCORE for item in items)
 
 
 def _items(number: int) -> str:

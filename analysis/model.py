@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from analysis.describe import Description, describe
+from analysis.describe import MINUS, Description, describe
 
 RATINGS = ("participant", "condition", "item", "value", "period", "duration_s")
 """Columns of a study's ratings."""
@@ -19,16 +21,23 @@ DECISIONS = ("participant", "condition", "initial", "advice", "final", "truth")
 
 EXPOSURES = ("participant", "condition", "photo", "known_label", "truth", "diagnosis", "manifest")
 REPLIES = ("participant", "condition", "response_s")
+SCORES = ("definition_hash", "study", "score", "label", "method", "items", "reverse", "add", "times")
+"""Columns of the declared scores; items and reverse are JSON lists of items."""
 PAIRS = ("participant", "condition", "item", "left_side", "right_side", "chosen")
 """Columns of the pairwise choices, one row a pair that was shown; condition is None for a pair shown once."""
 
 ONCE = "once"
 """In the place of a condition, for items that are rated once."""
 
+LIKERT, SLIDER, SCORE = "likert", "slider", "score"
+"""Kinds of measures: a statement rated on labelled points, a slider, a score made of several of them."""
+MOST_POINTS = 11
+"""Of a longer slider the points are not counted: nobody could tell the parts of such a bar apart."""
+
 
 @dataclass(frozen=True)
 class Item:
-    """One rated statement. ``repeated`` items are rated after every condition, others once.
+    """One rated statement, slider or score. ``repeated`` items are rated after every condition, others once.
 
     ``name`` is short, for axes and tables, and differs between the items of a study.
     """
@@ -40,6 +49,40 @@ class Item:
     scale_min: int
     scale_max: int
     repeated: bool
+    kind: str = LIKERT
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is told how many gave each answer: not where there are many values."""
+        return self.kind == LIKERT or (self.kind == SLIDER and self.scale_max - self.scale_min < MOST_POINTS)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a score is made: (mean or sum of its items + ``add``) x ``times``.
+
+    ``reverse``: items keyed the other way, of which minimum + maximum − answer counts.
+    """
+
+    key: str
+    name: str
+    items: tuple[str, ...]
+    reverse: tuple[str, ...]
+    method: str
+    add: float
+    times: float
+
+    def of(self, values: Sequence[float]) -> float:
+        """The score of one answer to each item, reversed already."""
+        total = math.fsum(values)
+        return ((total if self.method == "sum" else total / len(values)) + self.add) * self.times
+
+    @property
+    def rule(self) -> str:
+        """``sum of a, b (reversed), −2, times 2.5``."""
+        items = ", ".join(f"{item} (reversed)" if item in self.reverse else item for item in self.items)
+        add = f", {self.add:+g}".replace("-", MINUS) if self.add else ""
+        return f"{self.method} of {items}{add}{f', times {self.times:g}' if self.times != 1 else ''}"
 
 
 @dataclass(frozen=True)
@@ -56,7 +99,8 @@ class Arm:
 
     Attributes:
         sequence: ``text>cases>generated``.
-        finished: how many finished the first period, the second, ...; empty where that is not known.
+        finished: how many finished the first condition of it, the second, ..., with all their cases; empty where that
+            is not known.
         out: reason -> number, of those who were allocated and are not analysed.
     """
 
@@ -90,10 +134,12 @@ class StudyData:
     """The part of a study that is analysed, and the account of the part that is not.
 
     Attributes:
+        items: what was rated, and after it the scores made of it.
         participants: completed participants, one row each: participant, sequence (or None) and
             demographics (dict).
-        ratings: their ratings, the columns RATINGS: participant, condition (None for items rated
-            once), item, value (float), period and duration_s (float, NaN where unknown).
+        ratings: their ratings and scores, the columns RATINGS: participant, condition (None for items rated
+            once), item, value (float), period and duration_s (float, NaN where unknown). One row a rating: in a
+            condition with several cases an item has several, one a period.
         left_out: reason -> number of participants not analysed, in order of the reasons.
         notes: plain sentences that a reader of the results must know.
         last_answer: newest answered_at (ISO-8601, UTC) among the ratings, where known.
@@ -104,6 +150,7 @@ class StudyData:
         exposures, replies: what was shown and how long it took, the columns EXPOSURES and REPLIES; None where the
             input does not have them.
         pairs: the columns PAIRS, of the analysed participants; None where the input does not have them.
+        scores: how the scores among ``items`` are made.
     """
 
     source: Path
@@ -126,6 +173,7 @@ class StudyData:
     exposures: pd.DataFrame | None = None
     replies: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
+    scores: tuple[Score, ...] = ()
 
     @property
     def n(self) -> int:
@@ -135,6 +183,16 @@ class StudyData:
     @property
     def repeated_items(self) -> tuple[Item, ...]:
         return tuple(item for item in self.items if item.repeated)
+
+    @property
+    def tested_items(self) -> tuple[Item, ...]:
+        """What is compared between the conditions: of a score's items the score alone."""
+        return tuple(item for item in self.repeated_items if item.key not in self.score_of)
+
+    @cached_property
+    def score_of(self) -> dict[str, str]:
+        """item -> name of the score (or the first of them) that it is part of."""
+        return {key: score.name for score in reversed(self.scores) for key in score.items}
 
     @property
     def single_items(self) -> tuple[Item, ...]:
@@ -155,9 +213,9 @@ class StudyData:
         allocated = {str(who): str(sequence) for who, sequence in people if sequence}
         if allocated:
             return allocated
-        met = self.ratings.dropna(subset=["period", "condition"]).drop_duplicates(["participant", "period"])
+        met = self.ratings.dropna(subset=["period", "condition"]).sort_values("period", kind="stable")
         found: dict[str, str] = {}
-        ordered = met.sort_values("period", kind="stable")
+        ordered = met.drop_duplicates(["participant", "condition"])
         for who, condition in zip(ordered["participant"], ordered["condition"], strict=True):
             found[str(who)] = f"{found[str(who)]}>{condition}" if str(who) in found else str(condition)
         return found
@@ -173,7 +231,8 @@ class StudyData:
         """n, mean, SD, median and counts of an item (in a condition), computed when it is first asked for."""
         cell = item.key, condition.key if condition else ONCE
         if cell not in self._described:
-            self._described[cell] = describe(self.values(item, condition), item.scale_min, item.scale_max)
+            found = describe(self.values(item, condition), item.scale_min, item.scale_max)
+            self._described[cell] = found if item.counted else replace(found, counts={})
         return self._described[cell]
 
     @cached_property
@@ -183,7 +242,7 @@ class StudyData:
     @cached_property
     def absent(self) -> dict[str, dict[str, list[str]]]:
         """item -> condition (or ``once``) -> analysed participants without that answer, where there are any."""
-        found = {item.key: self._absent(item) for item in self.items}
+        found = {item.key: self._absent(item) for item in self.items if item.kind != SCORE}
         return {key: cells for key, cells in found.items() if cells}
 
     def _absent(self, item: Item) -> dict[str, list[str]]:
@@ -205,6 +264,16 @@ class StudyData:
     def by_condition(self, item: Item, with_excluded: bool = False) -> pd.DataFrame:
         """(participants, conditions) floats of a repeated item, NaN where nothing was answered; means over cases."""
         return self._wide(item, with_excluded=True) if with_excluded else self._by_condition[item.key]
+
+    def by_place(self, item: Item) -> pd.DataFrame:
+        """One row per participant and condition of a repeated item, the columns RATINGS: ``value`` is the mean over the
+        cases, ``period`` the place of the condition among the participant's, 1 for the first."""
+        rows = self.of_item(item).dropna(subset=["period"])
+        if self.cases == 1:
+            return rows
+        rows = rows.assign(period=(rows["period"] - 1) // self.cases + 1)
+        means = rows.groupby(["participant", "condition", "item", "period"], sort=False)[["value", "duration_s"]].mean()
+        return means.reset_index()[list(RATINGS)]
 
     @cached_property
     def _by_condition(self) -> dict[str, pd.DataFrame]:

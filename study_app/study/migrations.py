@@ -224,7 +224,10 @@ RUNNING = (
 # Nothing is stored otherwise; the view ``pairs`` is new, and views are made anew by every migration.
 PAIRS: Sequence[str] = ()
 
-MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE, RUNNING, PAIRS)
+# The same: sliders are among the ratings, every rating of several cases has its row, and ``scores`` is new.
+SCORES: Sequence[str] = ()
+
+MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE, RUNNING, PAIRS, SCORES)
 """The n-th (from 1) leads from version n - 1 to n. A published migration is never edited."""
 
 

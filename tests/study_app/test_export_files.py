@@ -241,6 +241,8 @@ def test_every_kind_of_item_and_every_score_has_its_columns(store: Store, tmp_pa
         entries = {row["variable"]: row for row in rows(content, "codebook.csv") if row["file"] == "wide/kinds.csv"}
         values = {row["item"]: row["value"] for row in rows(content, "all_answers.csv")}
         ratings = [row["item"] for row in rows(content, "ratings.csv")]
+        scores = rows(content, "scores.csv")
+        of_ratings = {row["item"] for row in rows(content, "codebook.csv") if row["file"] == "ratings.csv"} - {""}
         psychds = json.loads(content.read("psych-ds/dataset_description.json"))
     assert {name: cell for name, cell in list(wide.items())[8:] if cell} == {
         "period_a": "1",
@@ -262,7 +264,12 @@ def test_every_kind_of_item_and_every_score_has_its_columns(store: Store, tmp_pa
     assert {"age", "story", "clear_b", "clarity_b"} <= set(wide)
     assert values["age"] == "prefer_not_to_say"
     assert "story" not in values
-    assert ratings == ["clear", "muddled"]
+    assert ratings == ["clear", "muddled", "sure"]
+    assert [json.loads(made["items"]) for made in scores] == [["clear", "muddled"]]
+    assert [(made["label"], made["reverse"], made["method"]) for made in scores] == [
+        ("Klarheit", '["muddled"]', "mean")
+    ]
+    assert {"clear", "muddled", "sure"} == of_ratings
     assert entries["heard_book"]["values"] == "0 = not chosen; 1 = chosen"
     assert [entries["age"][name] for name in ("minimum", "maximum", "unit")] == ["18.0", "99.0", "Jahre"]
     assert "'prefer_not_to_say'" in entries["age"]["note"]

@@ -112,7 +112,7 @@ def _unanswered(conn: sqlite3.Connection, definitions: Iterable[Definition]) -> 
         repeated = sum(one.per_condition for one in asked)
         of_completed = f"FROM {SCHEMA}.{{}} WHERE outcome = 'completed' AND definition_hash = ?"
         for (sequence,) in conn.execute(f"SELECT sequence {of_completed.format('participants')}", (definition.hash,)):
-            missing += len(asked) - repeated + repeated * len(sequence.split(">"))
+            missing += len(asked) - repeated + repeated * definition.photos * len(sequence.split(">"))
         marks = ", ".join("?" * len(asked))
         missing -= conn.execute(
             f"SELECT count(*) {of_completed.format('all_answers')} AND item IN ({marks})",

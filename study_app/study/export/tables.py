@@ -46,6 +46,7 @@ TABLES: tuple[Table, ...] = (
     _view("flow"),
     _view("questions"),
     _view("items"),
+    _view("scores"),
     _view("conditions"),
     _view("comments", free_text=True),
     _view("conversations", free_text=True),
