@@ -130,7 +130,7 @@ def _panel(axes: Axes, panel: Panel, x: float, top: float, width: float, unit: f
     line(axes, [x, x + width], [floor, floor], color=PALETTE.ink, linewidth=0.6)
     middle = x + width / 2
     line(axes, [middle, middle], [top - 0.05, floor], color=PALETTE.grid, linewidth=0.8, zorder=0.2)
-    label_every = max(1, round((2 * reach + 1) / 11))
+    label_every = max(1, round((2 * reach + 1) / 11)) if panel.step == 1 else math.ceil(reach / 2)
     for points in range(-reach, reach + 1):
         at = x + (points + reach + 0.5) * step
         if points % label_every == 0:

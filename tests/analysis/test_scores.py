@@ -143,6 +143,8 @@ def test_a_study_of_sliders_alone_is_reported(tmp_path: Path) -> None:
     assert found.facts["items"]["tlx_effort"]["describe"]["cases"]["n"] == 8
     assert found.facts["agreement_note"] == "no statement is rated on a scale"
     assert b"Raw task load (0 to 100)" in files(found)["report.html"]
+    assert "cumulative logit" not in found.methods  # nothing is said of what was not done
+    assert found.facts["items"]["nasa_tlx_raw"]["clmm_note"] == "too many values for a model of ordered points"
 
 
 def usability(answers: np.ndarray, tmp_path: Path) -> Path:
