@@ -114,4 +114,6 @@ def _score(row: Mapping[Any, Any], source: object) -> Score:
         ) from error
     if score.method not in ("mean", "sum") or not score.items:
         raise InputError(f"{source}: score '{score.key}' is a {score.method} of {len(score.items)} items: mean or sum.")
+    if not set(score.reverse) <= set(score.items):
+        raise InputError(f"{source}: score '{score.key}' reverses an item that it is not made of. Correct the row.")
     return score

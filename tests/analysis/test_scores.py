@@ -219,6 +219,30 @@ def test_simulated_people_answer_reversed_items_the_other_way(summary: Summary) 
     assert means[SUS[0::2]].min() > 3 > means[SUS[1::2]].max()
 
 
+def test_different_people_are_compared_on_the_score(tmp_path: Path) -> None:
+    values = np.random.default_rng(4).integers(1, 8, (12, 2))
+    about = {"study": "s", "definition_hash": "h"}
+    rows = [
+        about | {"run_kind": "live", "participant": f"P{who}", "condition": "ab"[who % 2], "item": key, "value": value}
+        for who, given in enumerate(values)
+        for key, value in zip(("clear", "muddled"), given, strict=True)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "ratings.csv", index=False)
+    scale = {"construct": "Clarity", "scale_min": 1, "scale_max": 7, "repeated": 1}
+    items = [about | scale | {"item": key, "wording": key, "kind": "likert"} for key in ("clear", "muddled")]
+    pd.DataFrame(items).to_csv(tmp_path / "items.csv", index=False)
+    made = {"score": "clarity", "label": "Clarity", "method": "mean", "items": '["clear", "muddled"]', "add": 0}
+    row = about | made | {"reverse": '["muddled"]', "times": 1}
+    pd.DataFrame([row]).to_csv(tmp_path / "scores.csv", index=False)
+    summary = summarise(tmp_path / "ratings.csv")
+    clarity = (values[:, 0] + 8 - values[:, 1]) / 2
+    facts = summary.facts["items"]
+    assert facts["clarity"]["mann_whitney"]["a-b"]["u"] == stats.mannwhitneyu(clarity[0::2], clarity[1::2]).statistic
+    assert facts["clear"]["kruskal_wallis_note"] == "part of a score, which is tested: Clarity"
+    assert list(summary.tests.frame["item"]) == ["clarity", "clarity"]
+    assert "Clarity is tested in place of its items (clear, muddled)" in summary.tests.note
+
+
 def test_no_score_where_an_answer_is_missing(tmp_path: Path) -> None:
     path = usability(coherent(6), tmp_path)
     rows = pd.read_csv(path)
@@ -234,6 +258,7 @@ def test_no_score_where_an_answer_is_missing(tmp_path: Path) -> None:
     [
         ({"items": "sus_1 sus_2"}, "score 'sus' cannot be read"),
         ({"method": "median"}, "score 'sus' is a median of 10 items: mean or sum"),
+        ({"reverse": '["trust"]'}, "score 'sus' reverses an item that it is not made of"),
     ],
 )
 def test_a_score_that_cannot_be_made_is_told(tmp_path: Path, change: dict[str, str], message: str) -> None:
