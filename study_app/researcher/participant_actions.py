@@ -13,12 +13,14 @@ from study_app.study.errors import Refused
 from study_app.study.visit import Visit
 
 _LINK = "participant_link"
+_BACKUPS_LEFT = "backups_left"
+"""(participant, backups of migrations in which they could not be erased just now)."""
 _LONGEST_REASON = 300
 
 
 def show(services: Services, visit: Visit) -> None:
     if visit.state.status == "withdrawn":
-        st.markdown("Withdrawn: nothing is left to do.")
+        _withdrawn(visit.state.participant)
         return
     participant = visit.state.participant
     with st.container(border=True):
@@ -28,6 +30,15 @@ def show(services: Services, visit: Visit) -> None:
             _exclude(services, participant)
     with st.container(border=True):
         _withdraw(services, participant)
+
+
+def _withdrawn(participant: str) -> None:
+    whose, left = st.session_state.get(_BACKUPS_LEFT, ("", ()))
+    if whose != participant or not left:
+        st.markdown("Withdrawn: nothing is left to do.")
+        return
+    names = ", ".join(f"`{backup}`" for backup in left)
+    st.warning(f"Withdrawn, but not erased in {names}, which could not be written. Delete these backups.")
 
 
 def _link(services: Services, participant: str) -> None:
@@ -62,7 +73,7 @@ def _exclude(services: Services, participant: str) -> None:
         return
     try:
         who = with_role("editor").name
-        with services.store.researcher.audit.around(who, Action.excluded, participant, reason.strip()):
+        with services.store.researcher.audit.around(who, Action.excluded, participant):
             services.store.exclude(participant, reason.strip())
     except Refused as refused:
         st.warning(str(refused))
@@ -73,8 +84,9 @@ def _exclude(services: Services, participant: str) -> None:
 def _withdraw(services: Services, participant: str) -> None:
     st.markdown("**Withdraw and erase**")
     st.markdown(
-        "When a participant asks for it. Photos, pictures, conversations and answers are erased for good, here and on "
-        "disk. Exports and backups made before still hold them: erase those yourself."
+        "When a participant asks for it. Photos, pictures, conversations and answers are erased for good: in the "
+        "database, on disk, with the models, and in the backups that updates of the app left beside the database. "
+        "Exports and backups that you made before still hold them: erase those yourself."
     )
     typed = st.text_input(f"Type {participant} to confirm", autocomplete="off", key=f"confirm_{participant}")
     if not st.button("Withdraw and erase", icon=":material/delete_forever:", key=f"withdraw_{participant}"):
@@ -85,8 +97,9 @@ def _withdraw(services: Services, participant: str) -> None:
     try:
         who = with_role("editor").name
         with services.store.researcher.audit.around(who, Action.withdrawn, participant):
-            services.media.withdraw(participant)
+            erased = services.media.withdraw(participant)
     except Refused as refused:
         st.warning(str(refused))
         return
+    st.session_state[_BACKUPS_LEFT] = (participant, erased.backups_left)
     st.rerun()

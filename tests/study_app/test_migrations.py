@@ -202,8 +202,12 @@ def test_two_who_open_a_new_database_at_once_make_one(db: Path) -> None:
 
 
 def as_it_was(folder: Path) -> Path:
-    """The study of the stored database: since then its file has come to cover pictures."""
-    lines = ENGLISH.read_text().splitlines(keepends=True)
+    """The study of the stored database: since then its file has come to cover pictures, and to say what a withdrawal
+    leaves."""
+    text = ENGLISH.read_text()
+    begin, end = text.index(" What stays: your number"), text.index("\n\n    **Questions.**")
+    then = ", and only the fact and the date of the withdrawal remain."
+    lines = (text[:begin].removesuffix(".") + then + text[end:]).splitlines(keepends=True)
     file = folder / ENGLISH.name
     file.write_text("".join(line for line in lines if not line.startswith("sensitive_images:")))
     return file
