@@ -25,7 +25,7 @@ class PictureFolder:
 
     def empty(self) -> None:
         """Remove what is in it: whoever wrote it has died."""
-        for inside in self.path.iterdir():
+        for inside in self.path.glob("*"):
             if inside.is_dir() and not inside.is_symlink():
                 shutil.rmtree(inside, ignore_errors=True)
             else:

@@ -10,17 +10,16 @@ from study_app.researcher.session import with_role
 from study_app.services import Services
 from study_app.study.access.audit import Action
 from study_app.study.errors import Refused
+from study_app.study.migration_backups import backups_with
 from study_app.study.visit import Visit
 
 _LINK = "participant_link"
-_BACKUPS_LEFT = "backups_left"
-"""(participant, backups of migrations in which they could not be erased just now)."""
 _LONGEST_REASON = 300
 
 
 def show(services: Services, visit: Visit) -> None:
     if visit.state.status == "withdrawn":
-        _withdrawn(visit.state.participant)
+        _withdrawn(services, visit.state.participant)
         return
     participant = visit.state.participant
     with st.container(border=True):
@@ -32,9 +31,10 @@ def show(services: Services, visit: Visit) -> None:
         _withdraw(services, participant)
 
 
-def _withdrawn(participant: str) -> None:
-    whose, left = st.session_state.get(_BACKUPS_LEFT, ("", ()))
-    if whose != participant or not left:
+def _withdrawn(services: Services, participant: str) -> None:
+    """Also after a withdrawal by the participant, who can do nothing about a backup."""
+    left = backups_with(services.database, participant)
+    if not left:
         st.markdown("Withdrawn: nothing is left to do.")
         return
     names = ", ".join(f"`{backup}`" for backup in left)
@@ -97,9 +97,8 @@ def _withdraw(services: Services, participant: str) -> None:
     try:
         who = with_role("editor").name
         with services.store.researcher.audit.around(who, Action.withdrawn, participant):
-            erased = services.media.withdraw(participant)
+            services.media.withdraw(participant)
     except Refused as refused:
         st.warning(str(refused))
         return
-    st.session_state[_BACKUPS_LEFT] = (participant, erased.backups_left)
     st.rerun()

@@ -43,6 +43,20 @@ def erase_in_backups(database: Path, participant: str, now: str) -> tuple[Path, 
     return tuple(left)
 
 
+def backups_with(database: Path, participant: str) -> tuple[Path, ...]:
+    """The copies that hold more of a participant who withdrew than their tombstone, or cannot be read."""
+    return tuple(backup for backup in backups_of(database) if _holds(backup, participant))
+
+
+def _holds(backup: Path, participant: str) -> bool:
+    try:
+        with closing(sqlite3.connect(f"{backup.resolve().as_uri()}?mode=ro", uri=True)) as conn:
+            row = conn.execute("SELECT status FROM participant WHERE participant = ?", (participant,)).fetchone()
+    except sqlite3.DatabaseError:
+        return True
+    return row is not None and row[0] != "withdrawn"
+
+
 def _erase(backup: Path, participant: str, now: str) -> None:
     with closing(connect(backup)) as conn:
         conn.execute("BEGIN IMMEDIATE")

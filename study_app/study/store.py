@@ -109,8 +109,7 @@ class Store:
             return read_state(conn, participant)
 
     def touch(self, participant: str) -> None:
-        """A sign of life (a page is open). Writes at most once a minute, and nothing after a withdrawal; never raises
-        NotSaved."""
+        """A sign of life, once a minute at most and none after a withdrawal. Never raises NotSaved."""
         with suppress(NotSaved):
             with self.database.read() as conn:
                 row = participant_row(conn, participant)

@@ -164,6 +164,9 @@ def test_a_backup_that_a_withdrawal_does_not_reach_is_named(db: Path) -> None:
     page = page.button(key="withdraw_P0001").click().run()
     assert services().store.state("P0001").status == "withdrawn"
     assert str(stranger) in page.warning[0].value
+    assert str(stranger) in open_participant("P0001").warning[0].value  # until it is deleted
+    stranger.unlink()
+    assert "nothing is left to do" in words(open_participant("P0001"))
 
 
 def test_looking_at_somebody_changes_nothing() -> None:

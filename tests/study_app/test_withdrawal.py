@@ -14,6 +14,7 @@ from study_app import texts
 from study_app.study import visit
 from study_app.study.definition import Study, load_study
 from study_app.study.media import MediaStore, folder_of
+from study_app.study.migration_backups import backups_with
 from study_app.study.store import Refused, Store
 from tests.study_app.conftest import SKINGEN
 from tests.study_app.people import arrive, walk_to
@@ -115,9 +116,10 @@ def test_a_migrations_backup_is_reached(db: Path, schema: Path) -> None:
     store = Store.open(db)
     (backup,) = db.parent.glob("study.before-v*.db")
     assert SECRET.encode() in backup.read_bytes()
+    assert backups_with(db, someone) == (backup,)
     erased = MediaStore(folder_of(db), store).withdraw(someone)
     store.close()
-    assert erased.backups_left == ()
+    assert erased.backups_left == backups_with(db, someone) == ()
     for path in db.parent.rglob("*"):
         assert path.is_dir() or SECRET.encode() not in path.read_bytes(), path
     conn = sqlite3.connect(backup)
