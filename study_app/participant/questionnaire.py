@@ -8,7 +8,7 @@ from study_app.participant import assigned, pair, shield
 from study_app.participant.items import ask, beside_each_other
 from study_app.participant.language import say
 from study_app.participant.layout import assistants, foot, head
-from study_app.participant.saving import begin_clock, next_clicked, reconcile, stored
+from study_app.participant.saving import begin_page, next_clicked, reconcile, stored
 from study_app.services import Services
 from study_app.study import flow
 from study_app.study.definition import Item, Likert
@@ -22,7 +22,7 @@ def saved_mark() -> str:
 
 def show_demographics(services: Services, visit: Visit) -> None:
     head(visit, say("questions.about_you"))
-    begin_clock(visit)
+    begin_page(visit)
     if pair.with_pictures(visit.study.demographics):
         shield.switch(services, visit)
     for question in visit.study.demographics:
@@ -63,7 +63,7 @@ def show_comments(services: Services, visit: Visit) -> None:
     comments = visit.study.comments
     assert comments is not None  # the step exists only in a study with comments
     head(visit, say("questions.comments"))
-    begin_clock(visit)
+    begin_page(visit)
     before = stored(visit, comments.id)
     written = st.text_area(
         comments.wording,
@@ -84,7 +84,7 @@ def _introduction(items: tuple[Item, ...]) -> str:
 
 
 def items_page(services: Services, visit: Visit, items: tuple[Item, ...], period: int | None) -> None:
-    begin_clock(visit)
+    begin_page(visit)
     saved = [_item(services, visit, n, item, period) for n, item in enumerate(items, 1)]
     st.markdown(say("questions.saved_of", saved=sum(saved), all=len(saved)))
     next_clicked(services, visit)
