@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pipeline.types import Condition
-from study_app.participant import another_photo, pictures, shield, waiting
+from study_app.participant import another_photo, pictures, shield, typed, waiting
 from study_app.participant.language import say, tell_models_language
 from study_app.participant.layout import assistants, foot, head, not_saved
 from study_app.participant.prompts import all_asked, first_question, next_prompt
@@ -136,11 +136,10 @@ def _bottom(services: Services, visit: Visit, exposure: Exposure, past: Sequence
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
             question = None
             if visit.study.conversation.free_questions:
+                key = f"ask_{exposure.period}"
+                typed.field(key)
                 question = st.chat_input(
-                    say("conversation.ask"),
-                    max_chars=_QUESTION_LENGTH,
-                    submit_mode="disable",
-                    key=f"ask_{exposure.period}",
+                    say("conversation.ask"), max_chars=_QUESTION_LENGTH, submit_mode="disable", key=key
                 )
             arrow = ":material/arrow_forward:"
             rate = st.button(say("conversation.rate"), type="primary", icon=arrow, icon_position="right", key="rate")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from study_app.participant import assigned, pair, shield
+from study_app.participant import assigned, pair, shield, typed
 from study_app.participant.items import ask, beside_each_other
 from study_app.participant.language import say
 from study_app.participant.layout import assistants, foot, head
-from study_app.participant.saving import begin_page, next_clicked, reconcile, stored
+from study_app.participant.saving import begin_page, known_as, next_clicked, reconcile, stored
 from study_app.services import Services
 from study_app.study import flow
 from study_app.study.definition import Item, Likert
-from study_app.study.definition_items import Pairwise
+from study_app.study.definition_items import LongText, Pairwise, ShortText
 from study_app.study.visit import Visit
 
 
@@ -32,7 +32,9 @@ def show_demographics(services: Services, visit: Visit) -> None:
         item = pair.as_drawn(services, visit, question, None)
         if item is None:
             continue
-        value = ask(visit.study, item, f"question_{item.id}", stored(visit, item.id), above)
+        key = f"question_{item.id}"
+        _remember_text(item, key, None)
+        value = ask(visit.study, item, key, stored(visit, item.id), above)
         _below(visit, item, reconcile(services, visit, item.id, value))
     next_clicked(services, visit)
     foot(visit.study, visit.state.participant)
@@ -65,6 +67,7 @@ def show_comments(services: Services, visit: Visit) -> None:
     head(visit, say("questions.comments"))
     begin_page(visit)
     before = stored(visit, comments.id)
+    typed.field("comments", known_as(comments.id, None))
     written = st.text_area(
         comments.wording,
         value=str(before or ""),
@@ -99,10 +102,17 @@ def _item(services: Services, visit: Visit, n: int, item: Item, period: int | No
     met = pair.as_drawn(services, visit, item, period)
     if met is None:
         return False
-    value = ask(visit.study, met, f"item_{item.id}_{period or 0}", before, labelled=True)
+    key = f"item_{item.id}_{period or 0}"
+    _remember_text(item, key, period)
+    value = ask(visit.study, met, key, before, labelled=True)
     is_saved = reconcile(services, visit, item.id, value, period)
     _below(visit, met, is_saved)
     return is_saved
+
+
+def _remember_text(item: Item, key: str, period: int | None) -> None:
+    if isinstance(item, ShortText | LongText):
+        typed.field(key, known_as(item.id, period))
 
 
 def _below(visit: Visit, item: Item, is_saved: bool) -> None:

@@ -36,11 +36,16 @@ def stored(visit: Visit, item: str, period: int | None = None) -> Value | None:
     return None if value == TAKEN_BACK else value
 
 
+def known_as(item: str, period: int | None) -> str:
+    """Where this tab keeps the answer that it knows to be stored."""
+    return f"known:{item}:{period}"
+
+
 def reconcile(services: Services, visit: Visit, item: str, value: Value | None, period: int | None = None) -> bool:
     """Store ``value`` if this tab has not stored it yet; None over an answer that this tab knew takes it back.
     True when the shown value is a stored one. Where it cannot be stored the page says so, and `next_clicked` does not
     close the step: the store alone would, over a comment, a change, or an item that may be left out."""
-    known = f"known:{item}:{period}"
+    known = known_as(item, period)
     if known not in st.session_state:
         st.session_state[known] = stored(visit, item, period)
     if value is None:

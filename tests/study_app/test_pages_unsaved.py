@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from study_app.participant import tab
 from study_app.services import services
 from study_app.study.store import NotSaved
 from tests.study_app.participant_app import scripted_app
@@ -69,3 +70,56 @@ def test_a_changed_rating_that_was_not_saved_keeps_its_page_until_it_is(monkeypa
     assert "rating:1" in state_of(page).steps_done
     assert state_of(page).answers["ease", 1] == 2
     assert title(page) == "A photo for Assistant 2"
+
+
+@pytest.fixture
+def tabs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Both tabs are open; the list's only entry says which one the next run is in."""
+    here = ["first"]
+    monkeypatch.setattr(tab, "this_tab", lambda: here[0])
+    monkeypatch.setattr(tab, "is_open", {"first", "second"}.__contains__)
+    return here
+
+
+def test_a_tab_that_stores_nothing_shows_what_was_typed_there_to_be_copied(tabs: list[str]) -> None:
+    page = at("comments")
+    page.text_area(key="comments").input("Stored here.").run()
+    tabs[0] = "second"
+    other = visit(token_of(page)).button(key="go_on_here").click().run()
+    assert other.text_area(key="comments").value == "Stored here."
+    assert not other.code
+    tabs[0] = "first"
+    assert not page.run().code, "what is stored is not to be copied"
+    services().store.tabs.take(state_of(page).participant, "first")
+    page.run()
+    services().store.tabs.take(state_of(page).participant, "second")
+    page.text_area(key="comments").input("And this <b>came</b> later.")
+    page.button(key="next_comments").click().run()
+    assert title(page) == "The study is open in another tab"
+    assert any("what was entered here after that is not" in text.value for text in page.markdown)
+    for _ in range(2):  # it stays until the study goes on here
+        assert [code.value for code in page.code] == ["And this <b>came</b> later."]
+        page.run()
+    assert state_of(page).answers["comments", None] == "Stored here."
+    page.button(key="go_on_here").click().run()
+    assert page.text_area(key="comments").value == "Stored here."
+    assert not page.code
+
+
+def test_what_was_typed_after_the_end_in_another_tab_is_shown_to_be_copied(tabs: list[str]) -> None:
+    page = at("comments")
+    services().store.finish_step(state_of(page).participant, "comments")
+    page.text_area(key="comments").input("Too late.")
+    page.button(key="next_comments").click().run()
+    assert title(page) == "Thank you"
+    assert "Too late." in [code.value for code in page.code]
+
+
+def test_a_question_sent_from_a_tab_that_stores_nothing_is_shown_to_be_copied(tabs: list[str]) -> None:
+    page = at("conversation:1")
+    assert services().runner.wait(state_of(page).exposures[1].jobs[0].key, 60)
+    page.run()
+    services().store.tabs.take(state_of(page).participant, "second")
+    page.chat_input[0].set_value("Is it catching?").run()
+    assert [code.value for code in page.code] == ["Is it catching?"]
+    assert len(state_of(page).exposures[1].jobs) == 1
