@@ -90,7 +90,7 @@ def _show(opened: Services, now: Visit) -> None:
         case flow.FailedChecks():
             finish.show_failed_checks(opened, now)
         case flow.Excluded():
-            finish.show_excluded(now)
+            finish.show_excluded(opened, now)
         case flow.Withdrawn():
             finish.show_withdrawn(now.study)
         case _:
