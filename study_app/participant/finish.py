@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from study_app.participant.language import say
-from study_app.participant.layout import demonstration_banner, foot, head, not_saved
+from study_app.participant.layout import demonstration_banner, foot, head, not_saved, not_saved_page
 from study_app.services import Services
 from study_app.study import flow
 from study_app.study.definition import Study
@@ -18,12 +18,12 @@ from study_app.study.visit import Visit
 
 def show_finished(services: Services, visit: Visit) -> None:
     """The code is shown only when the store says that everything is stored."""
-    head(visit, visit.study.debrief.title)
     try:
         code = services.store.complete(visit.state.participant)
     except NotSaved:
-        not_saved()
+        not_saved_page(visit, visit.study.debrief.title)
         return
+    head(visit, visit.study.debrief.title)
     st.markdown(say("end.your_code_too" if _way_back(services, visit) else "end.your_code"))
     st.code(code, language=None)
     st.markdown(visit.study.debrief.text)

@@ -63,6 +63,14 @@ def not_saved() -> None:
     st.error(say("page.not_saved"))
 
 
+def not_saved_page(visit: Visit, title: str, where: str = "") -> None:
+    """In the place of a step that begins by itself, and could not: every run tries again, and the button makes one."""
+    head(visit, title, where)
+    not_saved()
+    st.button(say("page.try_again"), type="primary", key="try_again")
+    foot(visit.study, visit.state.participant)
+
+
 def scroll_up_on_a_new_step(visit: Visit) -> None:
     """Streamlit keeps the scroll position: after "Continue" a new page would open at its end."""
     before = st.session_state.get("step_shown")

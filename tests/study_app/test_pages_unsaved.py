@@ -11,14 +11,16 @@ from streamlit.testing.v1 import AppTest
 from study_app.participant import tab
 from study_app.services import services
 from study_app.study.store import NotSaved
+from tests.study_app.conftest import SKINGEN
 from tests.study_app.participant_app import scripted_app
 from tests.study_app.people import walk_to
 from tests.study_app.test_pages import state_of, title, token_of, visit
 
 
 @pytest.fixture(autouse=True)
-def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with scripted_app(tmp_path, monkeypatch):
+def door(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The SkinGEN study, or the one that is the test's parameter."""
+    with scripted_app(tmp_path, monkeypatch, getattr(request, "param", None)):
         yield
 
 
@@ -123,3 +125,47 @@ def test_a_question_sent_from_a_tab_that_stores_nothing_is_shown_to_be_copied(ta
     page.chat_input[0].set_value("Is it catching?").run()
     assert [code.value for code in page.code] == ["Is it catching?"]
     assert len(state_of(page).exposures[1].jobs) == 1
+
+
+def tried_again(page: AppTest) -> AppTest:
+    """The page that could not begin, and what its only button leads to."""
+    assert title(page)
+    assert len(page.error) == 1
+    assert page.error[0].value.endswith("then try again.")
+    assert [button.label for button in page.button] == ["Try again"]
+    assert any("your number: P0001" in element.proto.body for element in page.get("html"))
+    return page.button(key="try_again").click().run()
+
+
+def test_a_first_question_that_was_not_saved_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = visit()
+    opened = services()
+    walk_to(opened.store, opened.media, state_of(page).participant, "conversation:1")
+    busy_once(monkeypatch, opened.store.jobs, "start")
+    page = visit(token_of(page))
+    assert title(page) == "Assistant 1"
+    assert state_of(page).exposures[1].jobs == ()
+    page = tried_again(page)
+    (job,) = state_of(page).exposures[1].jobs
+    assert opened.runner.wait(job.key, 60)
+    assert not page.run().error
+    assert len(state_of(page).exposures[1].jobs) == 1
+
+
+@pytest.mark.parametrize("door", [SKINGEN.with_name("image_relevance.yaml")], indirect=True)
+def test_an_assigned_photo_that_was_not_saved_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = visit()
+    opened = services()
+    walk_to(opened.store, opened.media, state_of(page).participant, "photo:1")
+    busy_once(monkeypatch, opened.store, "start_exposure")
+    page = tried_again(visit(token_of(page)))
+    assert not page.error
+    assert list(state_of(page).exposures) == [1]
+    assert any(button.key == "next_rating:1" for button in page.button)
+
+
+def test_a_code_that_cannot_be_told_yet_can_be_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = at("finished")
+    busy_once(monkeypatch, services().store, "complete")
+    page = tried_again(page.run())
+    assert page.code[0].value == "SKINGEN-DONE"
