@@ -67,9 +67,10 @@ def similar(answer: Answer, key: str) -> Comparison | None:
     if not answer.cases:
         return None
     names = _numbered([_name(case.label) for case in answer.cases])
+    captions = _numbered([say("pictures.case", condition=condition_name(case.label)) for case in answer.cases])
     shown = tuple(
-        Shown(name, say("pictures.case", condition=condition_name(case.label)), case.image, _about(case))
-        for name, case in zip(names, answer.cases, strict=True)
+        Shown(name, caption, case.image, _about(case))
+        for name, caption, case in zip(names, captions, answer.cases, strict=True)
     )
     one = say("pictures.case_title_one", condition=condition_name(answer.cases[0].label))
     title = say("pictures.case_title") if len(shown) > 1 else one

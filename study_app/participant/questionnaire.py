@@ -29,7 +29,8 @@ def show_demographics(services: Services, visit: Visit) -> None:
         above = isinstance(question, Likert | Pairwise)
         if above:
             st.markdown(f"**{question.wording}**")
-        item = pair.as_drawn(services, visit, question, None)
+        number = pair.number_among(visit.study.demographics, question)
+        item = pair.as_drawn(services, visit, question, None, number)
         if item is None:
             continue
         key = f"question_{item.id}"
@@ -88,18 +89,19 @@ def _introduction(items: tuple[Item, ...]) -> str:
 
 def items_page(services: Services, visit: Visit, items: tuple[Item, ...], period: int | None) -> None:
     begin_page(visit)
-    saved = [_item(services, visit, n, item, period) for n, item in enumerate(items, 1)]
+    saved = [_item(services, visit, items, n, period) for n in range(1, len(items) + 1)]
     st.markdown(say("questions.saved_of", saved=sum(saved), all=len(saved)))
     next_clicked(services, visit)
     foot(visit.study, visit.state.participant)
 
 
-def _item(services: Services, visit: Visit, n: int, item: Item, period: int | None) -> bool:
-    """One item with its widget; True when its answer is stored."""
+def _item(services: Services, visit: Visit, items: tuple[Item, ...], n: int, period: int | None) -> bool:
+    """The ``n``-th of the page's items with its widget; True when its answer is stored."""
+    item = items[n - 1]
     may_skip = f" {say('questions.may_be_left_out')}" if item.missing == "may_skip" else ""
     st.markdown(f"**{n}. {item.wording}**{may_skip}")
     before = stored(visit, item.id, period)
-    met = pair.as_drawn(services, visit, item, period)
+    met = pair.as_drawn(services, visit, item, period, pair.number_among(items, item))
     if met is None:
         return False
     key = f"item_{item.id}_{period or 0}"

@@ -101,6 +101,8 @@ def test_cases_with_one_diagnosis_get_names_of_their_own() -> None:
     comparison = similar(fold([CasesFound(cases)]), "1_1")
     assert comparison is not None
     assert [entry.name for entry in comparison.shown] == ["Psoriasis", "Psoriasis 2", "Psoriasis 3"]
+    captions = [entry.caption for entry in comparison.shown]
+    assert captions == ["Case: psoriasis", "Case: psoriasis 2", "Case: psoriasis 3"]
     assert comparison.shown[0].text == "**Psoriasis.** Red plaque"
 
 
