@@ -6,6 +6,7 @@ import html
 import re
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from study_app.participant.language import say
 from study_app.services import services
@@ -57,6 +58,12 @@ def assistants(visit: Visit, period: int) -> str:
     if photos == 1:
         return name
     return say("case.nth", assistant=name, number=(period - 1) % photos + 1, photos=photos)
+
+
+def left_to_right(key: str) -> DeltaGenerator:
+    """A place whose parts stand from left to right in every language: for what the words call left and right. ``key``:
+    one of its own on the page."""
+    return st.container(key=f"ltr_{key}")
 
 
 def not_saved() -> None:

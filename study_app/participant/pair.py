@@ -10,6 +10,7 @@ import streamlit as st
 from pipeline.photo import CleanPhoto
 from study_app.participant.assigned import clean, show_clean
 from study_app.participant.language import say
+from study_app.participant.layout import left_to_right
 from study_app.participant.pictures import show_picture
 from study_app.services import Services
 from study_app.study.definition_items import Item, Pairwise, Side
@@ -45,7 +46,8 @@ def as_drawn(
     order = _order(services, visit, item, period, files, {value: sha256 for value, sha256 in shown.items() if sha256})
     left, right = sorted(item.sides, key=lambda side: order.index(side.value))
     if files or shown:
-        columns = st.columns(2, wrap=False, gap="xsmall")
+        with left_to_right(f"pictures_{item.id}"):
+            columns = st.columns(2, wrap=False, gap="xsmall")
         for column, side, name in zip(columns, (left, right), _names(number), strict=True):
             with column:
                 if side.picture:

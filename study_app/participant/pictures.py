@@ -13,6 +13,7 @@ from study_app.participant.answer import Answer
 from study_app.participant.assigned import photo_name
 from study_app.participant.guard import guarded
 from study_app.participant.language import condition_name, say
+from study_app.participant.layout import left_to_right
 from study_app.participant.shield import cover, covered
 from study_app.participant.turns import show_answer
 from study_app.services import Services
@@ -93,7 +94,8 @@ def compare(services: Services, visit: Visit, photo: str, comparison: Comparison
         st.subheader(comparison.title, anchor=False)
         st.markdown(comparison.note)
         entry = _chosen(comparison)
-        left, right = st.columns(2, wrap=False, gap="xxsmall")
+        with left_to_right(comparison.key):
+            left, right = st.columns(2, wrap=False, gap="xxsmall")
         with left:
             show_picture(services, visit, photo, photo_name(visit), place=f"beside_{comparison.key}")
         with right:
