@@ -26,4 +26,17 @@ CSS = """<style>
 .stApp [data-testid="stImage"] img{width:100%}
 /* "Show 10" on one line in the place of a small picture. */
 .stApp [class*="st-key-uncover_offered"] button{padding-inline:.4rem}
+/* Pages written from right to left, each paragraph in the direction of its own letters: see `layout.left_to_right`. */
+[dir="rtl"] .stApp :is(p,li,h1,h2,h3){unicode-bidi:plaintext}
+[dir="rtl"] .stApp [class*="st-key-ltr_"]{direction:ltr}
+/* A slider begins where the browser's language does, not the page's: see `page_language`. */
+[data-sliders="rtl"] .stApp [class*="st-key-slider_"]{direction:rtl}
+[data-sliders="ltr"] .stApp [class*="st-key-slider_"]{direction:ltr}
+[data-sliders="rtl"] .stApp [data-testid="stSlider"] [role="group"]>div>div:first-child{transform:scaleX(-1)}
+[dir="rtl"] .stApp li{margin-inline:1.15em 0!important;padding-inline:.3em 0!important}
+[dir="rtl"] .stApp [data-variant="segmented_control"]{margin-inline:0 -1px;border-radius:0}
+[dir="rtl"] .stApp [data-variant="segmented_control"]:first-child
+{border-start-start-radius:.375rem;border-end-start-radius:.375rem}
+[dir="rtl"] .stApp [data-variant="segmented_control"]:last-child
+{margin-inline:0;border-start-end-radius:.375rem;border-end-end-radius:.375rem}
 </style>"""

@@ -22,6 +22,11 @@ class Models:
     profile: str
     labels: tuple[LabelInfo, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the conditions, as the models name them."""
+        return tuple(info.label for info in self.labels)
+
     def description(self, label: str) -> str:
         """Empty for a label that is not in the closed set."""
         return next((info.description for info in self.labels if info.label == label), "")

@@ -63,9 +63,11 @@ def before(services: Services, visit: Visit, exposure: Exposure) -> None:
     if not exposure.earlier_photos:
         return
     with st.expander(say("photo.before")):
-        for photo in exposure.earlier_photos:
+        for n, photo in enumerate(exposure.earlier_photos, 1):
+            only = len(exposure.earlier_photos) == 1
+            name = say("photo.earlier") if only else say("photo.earlier_nth", number=n)
             with st.container(width=_SMALL_PX):
-                show_picture(services, visit, photo, say("photo.earlier"), captioned=False, place="earlier")
+                show_picture(services, visit, photo, name, captioned=False, place="earlier")
             for r in rounds(services.store.jobs, [job for job in exposure.jobs if job.photo == photo]):
                 with st.chat_message("user", avatar=":material/person:"):
                     show_question(services, visit, r.asked.question)

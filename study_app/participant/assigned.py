@@ -9,7 +9,7 @@ import streamlit as st
 
 from pipeline.photo import CleanPhoto, clean_photo
 from study_app.participant.language import say
-from study_app.participant.layout import not_saved
+from study_app.participant.layout import assistants, not_saved_page
 from study_app.participant.shield import cover, covered
 from study_app.services import Services
 from study_app.study import flow
@@ -30,7 +30,8 @@ def begin(services: Services, visit: Visit, period: int) -> None:
             _tell_picture(services, visit, period, case)
             services.store.finish_exposure(participant, period)
     except NotSaved:
-        not_saved()
+        name = visit.study.name_in_period(period)
+        not_saved_page(visit, name if condition.talks else say("case.rate_title"), assistants(visit, period))
         return
     except Refused:
         pass  # another tab was faster

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pipeline.types import Condition
-from study_app.participant import another_photo, pictures, shield, waiting
+from study_app.participant import another_photo, pictures, shield, typed, waiting
 from study_app.participant.language import say, tell_models_language
-from study_app.participant.layout import assistants, foot, head, not_saved
-from study_app.participant.prompts import all_asked, first_question, next_prompt
+from study_app.participant.layout import assistants, foot, head, not_saved, not_saved_page
+from study_app.participant.prompts import all_asked, next_prompt
 from study_app.participant.rounds import Round, request_for, rounds
 from study_app.participant.safe_text import show_text
 from study_app.participant.turns import asked_as, show_answer, show_question
@@ -28,16 +28,15 @@ _QUESTION_LENGTH = 500
 
 def show(services: Services, visit: Visit, period: int) -> None:
     exposure = visit.state.exposures[period]
-    if not exposure.about_photo:
-        _ask(services, visit, exposure, (), first_question(visit.study))
-        return
+    name, where = visit.study.name_in_period(period), assistants(visit, period)
     past = rounds(services.store.jobs, exposure.about_photo)
     due = next_prompt(visit.study, past)
     if due is not None:
-        _ask(services, visit, exposure, past, due)
+        _send(services, visit, exposure, past, due)
+        not_saved_page(visit, name, where)
         return
     _bottom(services, visit, exposure, past)
-    head(visit, visit.study.name_in_period(period), assistants(visit, period))
+    head(visit, name, where)
     tell_models_language()
     shield.switch(services, visit)
     pictures.photo_card(services, visit, exposure, [r.answer for r in past])
@@ -99,7 +98,7 @@ def _failure(services: Services, visit: Visit, exposure: Exposure, past: Sequenc
         if not last:
             return
         with st.container(horizontal=True):
-            if st.button(say("conversation.try_again"), type="primary", key=f"again_{r.job.key}"):
+            if st.button(say("page.try_again"), type="primary", key=f"again_{r.job.key}"):
                 _ask(services, visit, exposure, past, r.asked.question)
             without = "" if r.asked.history else _without(r.asked.condition)
             if without and st.button(without, key=f"without_{r.job.key}"):
@@ -136,11 +135,10 @@ def _bottom(services: Services, visit: Visit, exposure: Exposure, past: Sequence
         with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
             question = None
             if visit.study.conversation.free_questions:
+                key = f"ask_{exposure.period}"
+                typed.field(key)
                 question = st.chat_input(
-                    say("conversation.ask"),
-                    max_chars=_QUESTION_LENGTH,
-                    submit_mode="disable",
-                    key=f"ask_{exposure.period}",
+                    say("conversation.ask"), max_chars=_QUESTION_LENGTH, submit_mode="disable", key=key
                 )
             arrow = ":material/arrow_forward:"
             rate = st.button(say("conversation.rate"), type="primary", icon=arrow, icon_position="right", key="rate")
@@ -158,7 +156,21 @@ def _ask(
     question: str,
     instead: Condition | None = None,
 ) -> None:
-    """Store and send a question. A second one at the same time (two tabs, a double click) is the same job."""
+    """`_send`; where the question could not be stored, the page says so."""
+    _send(services, visit, exposure, past, question, instead)
+    not_saved()
+
+
+def _send(
+    services: Services,
+    visit: Visit,
+    exposure: Exposure,
+    past: Sequence[Round],
+    question: str,
+    instead: Condition | None = None,
+) -> None:
+    """Store and send a question, and draw the page anew. Returns only where the question could not be stored. A second
+    one at the same time (two tabs, a double click) is the same job."""
     participant = visit.state.participant
     try:
         key = services.store.jobs.next_key(participant, exposure.period)
@@ -168,9 +180,8 @@ def _ask(
             services.store.log_event(participant, "fallback_chosen", fallback)
         services.runner.start(participant, exposure.period, request)
     except Refused:
-        st.rerun()  # another tab asked first: show its question
+        pass  # another tab asked first: show its question
     except NotSaved:
-        not_saved()
         return
     st.rerun()
 

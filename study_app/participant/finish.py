@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from study_app.participant.language import say
-from study_app.participant.layout import demonstration_banner, foot, head, not_saved
+from study_app.participant.layout import demonstration_banner, foot, head, not_saved, not_saved_page
 from study_app.services import Services
 from study_app.study import flow
 from study_app.study.definition import Study
@@ -18,17 +18,16 @@ from study_app.study.visit import Visit
 
 def show_finished(services: Services, visit: Visit) -> None:
     """The code is shown only when the store says that everything is stored."""
-    head(visit, visit.study.debrief.title)
     try:
         code = services.store.complete(visit.state.participant)
     except NotSaved:
-        not_saved()
+        not_saved_page(visit, visit.study.debrief.title)
         return
+    head(visit, visit.study.debrief.title)
     st.markdown(say("end.your_code_too" if _way_back(services, visit) else "end.your_code"))
     st.code(code, language=None)
     st.markdown(visit.study.debrief.text)
-    with st.expander(say("end.withdraw")):
-        _offer_withdrawal(services, visit)
+    _offer_withdrawal(services, visit)
     foot(visit.study, visit.state.participant)
 
 
@@ -45,6 +44,7 @@ def show_screened_out(services: Services, visit: Visit) -> None:
     st.title(say("end.not_eligible"), anchor=False)
     st.markdown(say("end.not_eligible_means"))
     _to_recruiter(services, visit)
+    _offer_withdrawal(services, visit)
     foot(visit.study, visit.state.participant)
 
 
@@ -54,8 +54,7 @@ def show_over(services: Services, visit: Visit) -> None:
     st.title(say("end.over"), anchor=False)
     st.markdown(say("end.over_means", hours=f"{visit.study.resume_within_hours:g}"))
     _to_recruiter(services, visit)
-    with st.expander(say("end.withdraw")):
-        _offer_withdrawal(services, visit)
+    _offer_withdrawal(services, visit)
     foot(visit.study, visit.state.participant)
 
 
@@ -66,8 +65,7 @@ def show_failed_checks(services: Services, visit: Visit) -> None:
     st.markdown(say("end.failed_checks"))
     _to_recruiter(services, visit)
     st.markdown(visit.study.debrief.text)
-    with st.expander(say("end.withdraw")):
-        _offer_withdrawal(services, visit)
+    _offer_withdrawal(services, visit)
     foot(visit.study, visit.state.participant)
 
 
@@ -98,10 +96,11 @@ def _way_back(services: Services, visit: Visit) -> bool:
     return True
 
 
-def show_excluded(visit: Visit) -> None:
+def show_excluded(services: Services, visit: Visit) -> None:
     demonstration_banner()
     st.title(say("end.excluded"), anchor=False)
     st.markdown(say("end.excluded_means"))
+    _offer_withdrawal(services, visit)
     foot(visit.study, visit.state.participant)
 
 
@@ -114,11 +113,14 @@ def show_withdrawn(study: Study) -> None:
 
 
 def _offer_withdrawal(services: Services, visit: Visit) -> None:
-    st.markdown(say("end.withdraw_means"))
-    if visit.study.entry.kind != "open":
-        st.markdown(say("end.withdraw_code_stays"))
-    sure = st.checkbox(say("end.withdraw_sure"), key="withdraw_sure")
-    if st.button(say("end.withdraw_button"), disabled=not sure, key="withdraw"):
+    """For every end after which something is kept: the information sheets promise the button."""
+    with st.expander(say("end.withdraw")):
+        st.markdown(say("end.withdraw_means"))
+        if visit.study.entry.kind != "open":
+            st.markdown(say("end.withdraw_code_stays"))
+        sure = st.checkbox(say("end.withdraw_sure"), key="withdraw_sure")
+        if not st.button(say("end.withdraw_button"), disabled=not sure, key="withdraw"):
+            return
         try:
             services.media.withdraw(visit.state.participant)
         except NotSaved:

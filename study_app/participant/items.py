@@ -13,6 +13,7 @@ from typing import Literal
 import streamlit as st
 
 from study_app.participant.language import say
+from study_app.participant.layout import left_to_right
 from study_app.study.answers import NOT_SAID, chosen_options, ranked, several
 from study_app.study.definition import Item, Likert, Option, Scale, Single, Study
 from study_app.study.definition_items import LongText, Multiple, Number, Pairwise, Ranking, ShortText, Slider, YesNo
@@ -184,20 +185,23 @@ def _pairwise(
     values = [side.value for side in item.sides]
     names = dict(zip(values, (say("pair.left"), say("pair.right")), strict=True))
     if all(side.text for side in item.sides):
-        for column, side in zip(st.columns(2, wrap=False, gap="xsmall", border=True), item.sides, strict=True):
+        with left_to_right(f"{key}_texts"):
+            columns = st.columns(2, wrap=False, gap="xsmall", border=True)
+        for column, side in zip(columns, item.sides, strict=True):
             column.markdown(f"**{names[side.value]}.** {side.text}")
-    return st.segmented_control(
-        item.wording,
-        values,
-        default=before if before in values else None,
-        required=item.missing == "required",
-        format_func=names.__getitem__,
-        width="stretch",
-        wrap=False,
-        label_visibility="collapsed",
-        disabled=disabled,
-        key=key,
-    )
+    with left_to_right(key):
+        return st.segmented_control(
+            item.wording,
+            values,
+            default=before if before in values else None,
+            required=item.missing == "required",
+            format_func=names.__getitem__,
+            width="stretch",
+            wrap=False,
+            label_visibility="collapsed",
+            disabled=disabled,
+            key=key,
+        )
 
 
 def _number(
@@ -255,24 +259,25 @@ def _slider(
     """It has to stand somewhere: in the middle, which is no answer until it is moved or the button pressed."""
     middle = item.minimum + (item.maximum - item.minimum) // item.step // 2 * item.step
     answered = isinstance(before, int)
-    value = st.slider(
-        _with_ends(item.wording, (item.minimum, item.ends[0]), (item.maximum, item.ends[1])),
-        min_value=item.minimum,
-        max_value=item.maximum,
-        value=int(before) if isinstance(before, int) else middle,
-        step=item.step,
-        label_visibility="collapsed",
-        disabled=disabled,
-        key=key,
-    )
-    beside_each_other(*item.ends)
+    with st.container(key=f"slider_{key}"):  # its ends are where the slider's are: see `page_language`
+        value = st.slider(
+            _with_ends(item.wording, (item.minimum, item.ends[0]), (item.maximum, item.ends[1])),
+            min_value=item.minimum,
+            max_value=item.maximum,
+            value=int(before) if isinstance(before, int) else middle,
+            step=item.step,
+            label_visibility="collapsed",
+            disabled=disabled,
+            key=key,
+        )
+        beside_each_other(*item.ends)
     if answered or disabled or value != middle:
         return value
     return middle if st.button(say("questions.middle_is_mine", number=middle), key=f"{key}_middle") else None
 
 
 def beside_each_other(left: str, *rest: str) -> None:
-    """Short texts in one line: the first at the left, the last at the right."""
+    """Short texts in one line, from its beginning to its end."""
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         for text in (left, *rest):
             st.markdown(text, width="content")

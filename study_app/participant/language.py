@@ -11,7 +11,7 @@ from dataclasses import replace
 import streamlit as st
 
 from study_app import models, texts
-from study_app.participant.page_language import tell_browser
+from study_app.participant.page_language import lay_out, replace_words
 from study_app.study.definition import Study
 from study_app.study.visit import Visit
 
@@ -56,8 +56,9 @@ def in_chosen_language(study: Study) -> Study:
         )
         st.query_params["lang"] = language
     st.session_state[_CHOSEN] = language
+    lay_out(language)
     if languages != (texts.FIRST,):
-        tell_browser(language)
+        replace_words(language)
     return _with_own_words(study.in_language(language))
 
 

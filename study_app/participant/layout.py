@@ -6,6 +6,7 @@ import html
 import re
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from study_app.participant.language import say
 from study_app.services import services
@@ -59,8 +60,22 @@ def assistants(visit: Visit, period: int) -> str:
     return say("case.nth", assistant=name, number=(period - 1) % photos + 1, photos=photos)
 
 
+def left_to_right(key: str) -> DeltaGenerator:
+    """A place whose parts stand from left to right in every language: for what the words call left and right. ``key``:
+    one of its own on the page."""
+    return st.container(key=f"ltr_{key}")
+
+
 def not_saved() -> None:
     st.error(say("page.not_saved"))
+
+
+def not_saved_page(visit: Visit, title: str, where: str = "") -> None:
+    """In the place of a step that begins by itself, and could not: every run tries again, and the button makes one."""
+    head(visit, title, where)
+    not_saved()
+    st.button(say("page.try_again"), type="primary", key="try_again")
+    foot(visit.study, visit.state.participant)
 
 
 def scroll_up_on_a_new_step(visit: Visit) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from study_app.participant import consent, conversation, door, finish, photo, questionnaire, reliance, tab
+from study_app.participant import consent, conversation, door, finish, photo, questionnaire, reliance, tab, typed
 from study_app.participant.language import in_chosen_language, in_language, say
 from study_app.participant.layout import demonstration_banner, foot, scroll_up_on_a_new_step
 from study_app.services import Services, services
@@ -26,9 +26,12 @@ def page() -> None:
         opened.store.touch(participant)
     now = in_language(found)
     st.set_page_config(page_title=now.study.title)
-    if not isinstance(now.step, flow.ENDS) and not tab.goes_on_here(opened, now):
+    ended = isinstance(now.step, flow.ENDS)
+    if not ended and not tab.goes_on_here(opened, now):
         return
     _show(opened, now)
+    if ended:  # in another tab, it may be
+        typed.show_not_stored()
     scroll_up_on_a_new_step(now)
 
 
@@ -87,7 +90,7 @@ def _show(opened: Services, now: Visit) -> None:
         case flow.FailedChecks():
             finish.show_failed_checks(opened, now)
         case flow.Excluded():
-            finish.show_excluded(now)
+            finish.show_excluded(opened, now)
         case flow.Withdrawn():
             finish.show_withdrawn(now.study)
         case _:

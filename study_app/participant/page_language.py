@@ -1,14 +1,18 @@
-"""What only the browser can change: the `lang` of the page, and the words that Streamlit itself puts on it.
+"""What only the browser can change: language and direction of the page, and the words that Streamlit itself puts on it.
 
 Streamlit has no languages: "Upload", "Press Enter to apply" and names that only a screen reader speaks are written
 in its frontend. A script replaces them as they appear, from any language that the app speaks into the chosen one, so
 that switching back works too. What the study, a participant or a model wrote is left alone.
+
+A slider of Streamlit's begins at the right where the browser's own language does, whatever the page's is, and its line
+and numbers at the left all the same. The page is told which it is, and `look.CSS` turns them and the ends' words.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 import streamlit as st
@@ -16,9 +20,38 @@ import streamlit as st
 from study_app import texts
 
 _ANY = "{}"
-_SCRIPT = """<script>
+_FROM_THE_RIGHT = {
+    "ar",
+    "arc",
+    "ckb",
+    "dv",
+    "fa",
+    "he",
+    "iw",
+    "ji",
+    "ks",
+    "nqo",
+    "prs",
+    "ps",
+    "sd",
+    "syr",
+    "ug",
+    "ur",
+    "yi",
+}
+"""Languages written from right to left, and the scripts that are, for tags that name one (az-Arab)."""
+_SCRIPTS_FROM_THE_RIGHT = {"adlm", "arab", "hebr", "mand", "nkoo", "rohg", "samr", "syrc", "thaa"}
+_LAYOUT = """<script>
 (() => {
-  document.documentElement.lang = %(language)s;
+  const page = document.documentElement;
+  page.lang = %(language)s;
+  page.dir = %(direction)s;
+  const script = new Intl.Locale(navigator.language).maximize().script.toLowerCase();
+  page.dataset.sliders = %(scripts)s.includes(script) ? "rtl" : "ltr";
+})();
+</script>"""
+_WORDS = """<script>
+(() => {
   const rules = %(rules)s.map(([from, to]) => [new RegExp(from), to]);
   const attributes = ["aria-label", "title", "placeholder"];
   const written = "[data-testid=stMarkdownContainer], [data-testid=stHtml], [role=option], textarea, script, style";
@@ -59,14 +92,32 @@ _SCRIPT = """<script>
 </script>"""
 
 
-def tell_browser(language: str) -> None:
-    """Set the page's `lang` and Streamlit's own words to ``language``."""
-    st.html(_script(language), unsafe_allow_javascript=True)
+def lay_out(language: str) -> None:
+    """Set the page's `lang` and `dir` to ``language``, and `data-sliders` to the direction of Streamlit's sliders."""
+    scripts = sorted(_SCRIPTS_FROM_THE_RIGHT)
+    values = {"language": language, "direction": direction(language), "scripts": scripts}
+    st.html(_filled(_LAYOUT, values), unsafe_allow_javascript=True)
+
+
+def replace_words(language: str) -> None:
+    """Say what Streamlit itself puts on the page in ``language``, from now on."""
+    st.html(_words(language), unsafe_allow_javascript=True)
+
+
+def direction(language: str) -> str:
+    """rtl for a tag whose script, or else whose language, is written from right to left; ltr for any other."""
+    first, *rest = language.lower().split("-")
+    scripts = [part for part in rest if len(part) == 4 and part.isalpha()]
+    return "rtl" if (scripts[0] in _SCRIPTS_FROM_THE_RIGHT if scripts else first in _FROM_THE_RIGHT) else "ltr"
 
 
 @lru_cache
-def _script(language: str) -> str:
-    return _SCRIPT % {"language": _json(language), "rules": _json(rules(language))}
+def _words(language: str) -> str:
+    return _filled(_WORDS, {"rules": rules(language)})
+
+
+def _filled(script: str, values: Mapping[str, object]) -> str:
+    return script % {name: _json(value) for name, value in values.items()}
 
 
 def rules(language: str) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from study_app.gallery import GalleryPhoto, offered
 from study_app.models import Models
 from study_app.participant import another_photo, assigned, shield
 from study_app.participant.guard import guarded
-from study_app.participant.language import condition_name, say
+from study_app.participant.language import condition_name, say, shown_language
 from study_app.participant.layout import assistants, foot, head, not_saved
 from study_app.services import Services
 from study_app.study.definition import SHIELD
@@ -52,7 +52,7 @@ def show(services: Services, visit: Visit, period: int) -> None:
         if shown_before:
             st.warning(say("photo.shown_before"))
         elif st.button(say("page.continue"), type="primary", key=f"next_{visit.step.key}"):
-            _go_on(services, visit, period, chosen, label)
+            _go_on(services, visit, period, chosen, label, models)
     foot(visit.study, visit.state.participant)
 
 
@@ -185,17 +185,25 @@ def _chosen_photo(
 
 
 def _ask_label(place: str, models: Models) -> str | None:
-    names = {info.label: condition_name(info.label).capitalize() for info in models.labels}
-    label = st.selectbox(
+    """The browser sends a choice by its words on the page: those of another language are not read as an answer, so each
+    language has a field of its own, and what was picked is kept beside them."""
+    names = {_UNKNOWN: say("photo.not_known")}
+    names |= {label: condition_name(label).capitalize() for label in sorted(models.names)}
+    labels, kept = list(names), f"label:{place}"
+    picked = st.selectbox(
         say("photo.which_condition"),
-        [_UNKNOWN, *sorted(names)],
-        format_func=lambda value: names.get(value, say("photo.not_known")),
-        key=f"label_{place}",
+        labels,
+        index=labels.index(st.session_state.get(kept, _UNKNOWN)),
+        format_func=names.__getitem__,
+        key=f"label_{place}_{shown_language()}",
     )
-    return None if label == _UNKNOWN else label
+    st.session_state[kept] = picked
+    return None if picked == _UNKNOWN else picked
 
 
-def _go_on(services: Services, visit: Visit, period: int, chosen: CleanPhoto | None, label: str | None) -> None:
+def _go_on(
+    services: Services, visit: Visit, period: int, chosen: CleanPhoto | None, label: str | None, models: Models
+) -> None:
     if chosen is None:
         st.warning(say("photo.choose_first"))
         return
@@ -205,9 +213,9 @@ def _go_on(services: Services, visit: Visit, period: int, chosen: CleanPhoto | N
         if st.session_state.get(_own(_place(period, before))) and visit.study.sensitive_images == SHIELD:
             services.store.shield.own(participant, sha256)
         if before is None:
-            services.store.start_exposure(participant, period, sha256, label)
+            services.store.start_exposure(participant, period, sha256, label, models.names)
         else:
-            services.store.photos.replace(participant, period, before.photo, sha256, label)
+            services.store.photos.replace(participant, period, before.photo, sha256, label, models.names)
         theme = st.context.theme.type
         services.store.log_event(participant, "page_theme", {"period": period, "theme": theme})
     except NotSaved:

@@ -13,6 +13,7 @@ from study_app.participant.answer import Answer
 from study_app.participant.assigned import photo_name
 from study_app.participant.guard import guarded
 from study_app.participant.language import condition_name, say
+from study_app.participant.layout import left_to_right
 from study_app.participant.shield import cover, covered
 from study_app.participant.turns import show_answer
 from study_app.services import Services
@@ -67,9 +68,10 @@ def similar(answer: Answer, key: str) -> Comparison | None:
     if not answer.cases:
         return None
     names = _numbered([_name(case.label) for case in answer.cases])
+    captions = _numbered([say("pictures.case", condition=condition_name(case.label)) for case in answer.cases])
     shown = tuple(
-        Shown(name, say("pictures.case", condition=condition_name(case.label)), case.image, _about(case))
-        for name, case in zip(names, answer.cases, strict=True)
+        Shown(name, caption, case.image, _about(case))
+        for name, caption, case in zip(names, captions, answer.cases, strict=True)
     )
     one = say("pictures.case_title_one", condition=condition_name(answer.cases[0].label))
     title = say("pictures.case_title") if len(shown) > 1 else one
@@ -92,7 +94,8 @@ def compare(services: Services, visit: Visit, photo: str, comparison: Comparison
         st.subheader(comparison.title, anchor=False)
         st.markdown(comparison.note)
         entry = _chosen(comparison)
-        left, right = st.columns(2, wrap=False, gap="xxsmall")
+        with left_to_right(comparison.key):
+            left, right = st.columns(2, wrap=False, gap="xxsmall")
         with left:
             show_picture(services, visit, photo, photo_name(visit), place=f"beside_{comparison.key}")
         with right:

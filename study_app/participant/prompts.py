@@ -9,17 +9,14 @@ from study_app.participant.rounds import Round
 from study_app.study.definition import Study
 
 
-def first_question(study: Study) -> str:
-    """What a conversation begins with."""
-    return study.conversation.prompts[0] if study.conversation.prompts else DIAGNOSIS_PROMPT
-
-
 def next_prompt(study: Study, past: Sequence[Round]) -> str | None:
-    """The study's question that is due now. None while the last one is not answered, when all are asked, and after
-    an answer that says "I cannot tell": nothing can be asked about it."""
-    if not past or past[-1].job.status != "done" or past[0].job.abstained:
-        return None
+    """The question that is due now: what a conversation begins with, then the study's own. None while the last one is
+    not answered, when all are asked, and after an answer that says "I cannot tell": nothing can be asked about it."""
     prompts = study.conversation.prompts
+    if not past:
+        return prompts[0] if prompts else DIAGNOSIS_PROMPT
+    if past[-1].job.status != "done" or past[0].job.abstained:
+        return None
     return prompts[len(past)] if len(past) < len(prompts) else None
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from study_app.participant import assigned, pair, shield
+from study_app.participant import assigned, pair, shield, typed
 from study_app.participant.items import ask, beside_each_other
 from study_app.participant.language import say
 from study_app.participant.layout import assistants, foot, head
-from study_app.participant.saving import begin_clock, next_clicked, reconcile, stored
+from study_app.participant.saving import begin_page, known_as, next_clicked, reconcile, stored
 from study_app.services import Services
 from study_app.study import flow
 from study_app.study.definition import Item, Likert
-from study_app.study.definition_items import Pairwise
+from study_app.study.definition_items import LongText, Pairwise, ShortText
 from study_app.study.visit import Visit
 
 
@@ -22,17 +22,20 @@ def saved_mark() -> str:
 
 def show_demographics(services: Services, visit: Visit) -> None:
     head(visit, say("questions.about_you"))
-    begin_clock(visit)
+    begin_page(visit)
     if pair.with_pictures(visit.study.demographics):
         shield.switch(services, visit)
     for question in visit.study.demographics:
         above = isinstance(question, Likert | Pairwise)
         if above:
             st.markdown(f"**{question.wording}**")
-        item = pair.as_drawn(services, visit, question, None)
+        number = pair.number_among(visit.study.demographics, question)
+        item = pair.as_drawn(services, visit, question, None, number)
         if item is None:
             continue
-        value = ask(visit.study, item, f"question_{item.id}", stored(visit, item.id), above)
+        key = f"question_{item.id}"
+        _remember_text(item, key, None)
+        value = ask(visit.study, item, key, stored(visit, item.id), above)
         _below(visit, item, reconcile(services, visit, item.id, value))
     next_clicked(services, visit)
     foot(visit.study, visit.state.participant)
@@ -63,8 +66,9 @@ def show_comments(services: Services, visit: Visit) -> None:
     comments = visit.study.comments
     assert comments is not None  # the step exists only in a study with comments
     head(visit, say("questions.comments"))
-    begin_clock(visit)
+    begin_page(visit)
     before = stored(visit, comments.id)
+    typed.field("comments", known_as(comments.id, None))
     written = st.text_area(
         comments.wording,
         value=str(before or ""),
@@ -84,25 +88,33 @@ def _introduction(items: tuple[Item, ...]) -> str:
 
 
 def items_page(services: Services, visit: Visit, items: tuple[Item, ...], period: int | None) -> None:
-    begin_clock(visit)
-    saved = [_item(services, visit, n, item, period) for n, item in enumerate(items, 1)]
+    begin_page(visit)
+    saved = [_item(services, visit, items, n, period) for n in range(1, len(items) + 1)]
     st.markdown(say("questions.saved_of", saved=sum(saved), all=len(saved)))
     next_clicked(services, visit)
     foot(visit.study, visit.state.participant)
 
 
-def _item(services: Services, visit: Visit, n: int, item: Item, period: int | None) -> bool:
-    """One item with its widget; True when its answer is stored."""
+def _item(services: Services, visit: Visit, items: tuple[Item, ...], n: int, period: int | None) -> bool:
+    """The ``n``-th of the page's items with its widget; True when its answer is stored."""
+    item = items[n - 1]
     may_skip = f" {say('questions.may_be_left_out')}" if item.missing == "may_skip" else ""
     st.markdown(f"**{n}. {item.wording}**{may_skip}")
     before = stored(visit, item.id, period)
-    met = pair.as_drawn(services, visit, item, period)
+    met = pair.as_drawn(services, visit, item, period, pair.number_among(items, item))
     if met is None:
         return False
-    value = ask(visit.study, met, f"item_{item.id}_{period or 0}", before, labelled=True)
+    key = f"item_{item.id}_{period or 0}"
+    _remember_text(item, key, period)
+    value = ask(visit.study, met, key, before, labelled=True)
     is_saved = reconcile(services, visit, item.id, value, period)
     _below(visit, met, is_saved)
     return is_saved
+
+
+def _remember_text(item: Item, key: str, period: int | None) -> None:
+    if isinstance(item, ShortText | LongText):
+        typed.field(key, known_as(item.id, period))
 
 
 def _below(visit: Visit, item: Item, is_saved: bool) -> None:

@@ -13,7 +13,8 @@ import unicodedata
 import streamlit as st
 
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*", re.DOTALL)
-_LAST = '<p style="margin-bottom:0">'  # the container has its own distance to what follows
+_FIRST = '<p dir="auto">'
+_LAST = '<p dir="auto" style="margin-bottom:0">'  # the container has its own distance to what follows
 _KEPT_CONTROLS = "\n\t"
 _BIDI_CONTROLS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -21,16 +22,17 @@ _BIDI_CONTROLS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u
 def as_html(text: str, *, bold: bool, language: str = "") -> str:
     """HTML that shows ``text`` letter by letter; with ``bold``, ``**words**`` become bold.
 
-    Blank lines separate paragraphs. Control characters and the marks that turn the direction of
-    writing are dropped: they could make one sentence look like another. ``language``: the tag of the language
-    that the text is in, so that a screen reader speaks it rightly; empty where it is the page's.
+    Blank lines separate paragraphs; each is laid out in the direction that its own letters are written in. Control
+    characters and the marks that turn the direction of writing are dropped: they could make one sentence look like
+    another. ``language``: the tag of the language that the text is in, so that a screen reader speaks it rightly; empty
+    where it is the page's.
     """
     escaped = html.escape("".join(c for c in text if _visible(c)))
     if bold:
         escaped = _BOLD.sub(r"<strong>\1</strong>", escaped)
     parts = [part.strip().replace("\n", "<br>") for part in re.split(r"\n\s*\n", escaped) if part.strip()]
     first, last = parts[:-1], parts[-1:]
-    shown = "".join([f"<p>{part}</p>" for part in first] + [f"{_LAST}{part}</p>" for part in last])
+    shown = "".join([f"{_FIRST}{part}</p>" for part in first] + [f"{_LAST}{part}</p>" for part in last])
     return f'<div lang="{html.escape(language)}">{shown}</div>' if language and shown else shown
 
 

@@ -2,7 +2,7 @@
 
 A click that reached the server can be dropped before its callback runs, but not from the widget's value;
 so no page relies on callbacks. Comparing with what *this tab* knew, not with the store, keeps a second tab
-with an older pick from writing it again.
+with an older pick from writing it again. What could not be stored keeps its step open, and the next run tries again.
 """
 
 from __future__ import annotations
@@ -20,6 +20,15 @@ from study_app.study.state import TAKEN_BACK, Value
 from study_app.study.store import NotSaved, Refused
 from study_app.study.visit import Visit
 
+_UNSAVED = "unsaved"
+"""Whether an answer that this run's page shows could not be stored."""
+
+
+def begin_page(visit: Visit) -> None:
+    """For the top of a page with questions: since when it is shown in this tab, and nothing has failed in this run."""
+    st.session_state.setdefault(f"shown:{visit.step.key}", time.monotonic())
+    st.session_state[_UNSAVED] = False
+
 
 def stored(visit: Visit, item: str, period: int | None = None) -> Value | None:
     """The stored answer; None where there is none, or it was taken back."""
@@ -27,10 +36,16 @@ def stored(visit: Visit, item: str, period: int | None = None) -> Value | None:
     return None if value == TAKEN_BACK else value
 
 
+def known_as(item: str, period: int | None) -> str:
+    """Where this tab keeps the answer that it knows to be stored."""
+    return f"known:{item}:{period}"
+
+
 def reconcile(services: Services, visit: Visit, item: str, value: Value | None, period: int | None = None) -> bool:
     """Store ``value`` if this tab has not stored it yet; None over an answer that this tab knew takes it back.
-    True when the shown value is a stored one."""
-    known = f"known:{item}:{period}"
+    True when the shown value is a stored one. Where it cannot be stored the page says so, and `next_clicked` does not
+    close the step: the store alone would, over a comment, a change, or an item that may be left out."""
+    known = known_as(item, period)
     if known not in st.session_state:
         st.session_state[known] = stored(visit, item, period)
     if value is None:
@@ -42,6 +57,7 @@ def reconcile(services: Services, visit: Visit, item: str, value: Value | None, 
     try:
         services.store.save_answer(visit.state.participant, item, value, period, _seconds_on(visit), shown_language())
     except NotSaved:
+        st.session_state[_UNSAVED] = True
         not_saved()
         return False
     st.session_state[known] = value
@@ -49,8 +65,12 @@ def reconcile(services: Services, visit: Visit, item: str, value: Value | None, 
 
 
 def next_clicked(services: Services, visit: Visit, label: str | None = None) -> None:
-    """The button that closes a step, "Continue" without a ``label``. The store refuses while an answer is missing."""
+    """The button that closes a step, "Continue" without a ``label``. The store refuses while an answer is missing, this
+    page while an answer on it could not be stored."""
     if not st.button(label or say("page.continue"), type="primary", key=f"next_{visit.step.key}"):
+        return
+    if st.session_state[_UNSAVED]:
+        not_saved()
         return
     try:
         services.store.finish_step(visit.state.participant, visit.step.key)
@@ -75,11 +95,6 @@ def _what_is_missing(services: Services, visit: Visit) -> str:
     if all(isinstance(item, Likert) for item in items):
         return say("questions.missing_statements", n=len(numbers), numbers=which)
     return say("questions.missing_questions", n=len(numbers), numbers=which)
-
-
-def begin_clock(visit: Visit) -> None:
-    """Remember when this step was first shown in this tab."""
-    st.session_state.setdefault(f"shown:{visit.step.key}", time.monotonic())
 
 
 def _seconds_on(visit: Visit) -> float | None:

@@ -45,8 +45,9 @@ def covered(services: Services, visit: Visit, picture: str) -> bool:
 def cover(services: Services, visit: Visit, picture: str, name: str, place: str, label: str = "") -> None:
     """In the place of ``picture``: what it is called (``name``, which a small one may lack), and the button that shows
     it. ``place`` tells two covers of the same picture on one page apart; ``label`` stands on the button, "Show picture"
-    without it."""
-    button, key, covers = label or say("shield.show"), f"uncover_{place}_{picture[:16]}", ":material/visibility_off:"
+    and the name without it: whoever hears the buttons only must know them apart."""
+    key, covers = f"uncover_{place}_{picture[:16]}", ":material/visibility_off:"
+    button = label or say("shield.show", name=name)
     if name:
         with st.container(border=True, gap="xsmall"):
             st.markdown(f"{covers} {say('shield.covered', name=name)}")

@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from study_app.participant import typed
 from study_app.participant.guard import guarded
 from study_app.participant.language import say
 from study_app.participant.layout import demonstration_banner, foot, not_saved
@@ -31,10 +32,12 @@ def goes_on_here(services: Services, visit: Visit) -> bool:
     """Whether this tab may show the step. If not, it says where the study goes on, and offers to go on here."""
     participant, tab = visit.state.participant, this_tab()
     if services.store.tabs.hold(participant, tab, is_open):
+        typed.forget()
         return True
     demonstration_banner()
     st.title(say("tab.elsewhere"), anchor=False)
     st.markdown(say("tab.elsewhere_means"))
+    to_copy = typed.show_not_stored()
     if st.button(say("tab.go_on_here"), type="primary", key="go_on_here"):
         try:
             services.store.tabs.take(participant, tab)
@@ -42,7 +45,8 @@ def goes_on_here(services: Services, visit: Visit) -> bool:
             not_saved()
         else:
             st.rerun()
-    _until_the_other_is_closed(services, participant)
+    if not to_copy:  # going on by itself would take it away
+        _until_the_other_is_closed(services, participant)
     foot(visit.study, participant)
     return False
 

@@ -8,12 +8,13 @@ stay, and the event log says when which photo took whose place.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from typing import Any
 
 from study_app.study.database import Database
 from study_app.study.errors import Refused
 from study_app.study.events import append_event
-from study_app.study.exposures import check_active, owns
+from study_app.study.exposures import check_active, check_label, owns
 from study_app.study.snapshots import read_state
 from study_app.study.state import Exposure
 
@@ -55,10 +56,20 @@ class PhotoExchange:
             kept = {"period": period, "photo": photo, "wanted_at": exposure.another_photo_wanted_at}
             append_event(conn, participant, "photo_kept", kept, now)
 
-    def replace(self, participant: str, period: int, photo: str, new_photo: str, known_label: str | None) -> None:
+    def replace(
+        self,
+        participant: str,
+        period: int,
+        photo: str,
+        new_photo: str,
+        known_label: str | None,
+        labels: Collection[str] = (),
+    ) -> None:
         """``new_photo`` takes the place of ``photo``; the participant owns it (`MediaStore.keep`), and says it
-        shows ``known_label``. Raises Refused for a photo this exposure had already (it would get the same
-        answer), and unless another one is wanted."""
+        shows ``known_label``: one of ``labels``, the conditions that the models know, or None. Raises Refused for
+        another label, for a photo this exposure had already (it would get the same answer), and unless another
+        one is wanted."""
+        check_label(known_label, labels)
         with self._database.write() as conn:
             exposure = _exposure(conn, participant, period, None)
             if exposure.photo == new_photo != photo and photo in exposure.earlier_photos:

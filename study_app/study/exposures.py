@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 
 from study_app.study import flow
 from study_app.study.definition import Study
@@ -65,6 +66,12 @@ def _study_of(conn: sqlite3.Connection, state: ParticipantState) -> Study:
 def owns(conn: sqlite3.Connection, participant: str, sha256: str) -> bool:
     query = "SELECT 1 FROM media_owner WHERE sha256 = ? AND participant = ?"
     return conn.execute(query, (sha256, participant)).fetchone() is not None
+
+
+def check_label(known_label: str | None, labels: Collection[str]) -> None:
+    """Raises Refused for what a photo shows, as a participant says, when it is none of ``labels``."""
+    if known_label is not None and known_label not in labels:
+        raise Refused(f"{known_label!r} is no condition that the models know; those are {', '.join(labels) or 'none'}.")
 
 
 def check_active(state: ParticipantState) -> None:

@@ -11,7 +11,7 @@ Opening raises `CannotOpen` (newer schema, corrupt, not ours, or read-only), wit
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -221,11 +221,15 @@ class Store:
 
     # Exposures ---------------------------------------------------------------------------------------
 
-    def start_exposure(self, participant: str, period: int, photo: str, known_label: str | None) -> None:
-        """The photo for ``period`` is chosen; the participant owns it (`MediaStore.keep`). Until the first
+    def start_exposure(
+        self, participant: str, period: int, photo: str, known_label: str | None, labels: Collection[str] = ()
+    ) -> None:
+        """The photo for ``period`` is chosen; the participant owns it (`MediaStore.keep`), and says it shows
+        ``known_label``: one of ``labels``, the conditions that the models know, or None. Until the first
         question it may be chosen again, later that is Refused: see ``photos``."""
         with self.database.write() as conn:
             now = self._seen(conn, participant)
+            exposures.check_label(known_label, labels)
             exposures.start(conn, _study_of(conn, participant), participant, period, photo, known_label, now)
 
     def finish_exposure(self, participant: str, period: int) -> None:

@@ -68,7 +68,9 @@ def test_another_photo_is_chosen_and_asked_about(store: Store, media: MediaStore
     first = wanting(store, unclear)
     assert visit.current(store, unclear).step == flow.Photo(1)
     second = media.keep(unclear, png(2))
-    store.photos.replace(unclear, 1, first, second, "vitiligo")
+    with pytest.raises(Refused, match="'Vitiligo' is no condition that the models know; those are vitiligo"):
+        store.photos.replace(unclear, 1, first, second, "Vitiligo", ["vitiligo"])
+    store.photos.replace(unclear, 1, first, second, "vitiligo", ["vitiligo"])
     now = exposure_of(store, unclear)
     assert (now.photo, now.known_label, now.another_photo_wanted_at) == (second, "vitiligo", None)
     assert (now.about_photo, now.answered, now.earlier_photos) == ((), False, (first,))
@@ -340,7 +342,7 @@ def test_a_kill_at_any_moment_leaves_a_step_the_participant_can_go_on_from(
 def test_withdrawal_erases_both_photos(store: Store, media: MediaStore, unclear: str, db: Path) -> None:
     first = wanting(store, unclear)
     second = media.keep(unclear, png(2))
-    store.photos.replace(unclear, 1, first, second, "xyzzy-7741")
+    store.photos.replace(unclear, 1, first, second, "xyzzy-7741", ["xyzzy-7741"])
     assert {path.stem for path in folder_of(db).rglob("*.png")} == {first, second}
     wanted = bytes(first, "ascii")
     assert wanted in db.read_bytes()
@@ -393,7 +395,7 @@ def test_the_exposure_has_the_diagnosis_and_the_manifest_of_its_photo(
 ) -> None:
     first = wanting(store, unclear)
     second = media.keep(unclear, png(2))
-    store.photos.replace(unclear, 1, first, second, "vitiligo")
+    store.photos.replace(unclear, 1, first, second, "vitiligo", ["vitiligo"])
     row = one(store, "SELECT photo, known_label, diagnosis, manifest FROM exposures")
     assert row == {"photo": second, "known_label": "vitiligo", "diagnosis": None, "manifest": None}
     store.jobs.start("k", unclear, 1, request(store, unclear, 1), "What is it?")

@@ -35,7 +35,7 @@ def template(study: Study, memory_folder: Path) -> Path:
     media = MediaStore(folder_of(folder / "study.db"), store)
     first, second, third = arrive(store, study), arrive(store, study), arrive(store, study)
     walk_to(store, media, first, "photo:1")
-    store.start_exposure(first, 1, media.keep(first, png()), "-1+1")
+    store.start_exposure(first, 1, media.keep(first, png()), "-1+1", ["-1+1"])
     walk_to(store, media, first, "conversation:2")
     cannot_tell = store.state(first).exposures[2].photo
     ask(store, first, 2, "I cannot tell from this photo.", None)

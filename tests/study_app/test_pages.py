@@ -187,7 +187,7 @@ def test_a_chosen_photo_is_kept_clean_and_the_first_question_asked() -> None:
     page = choosing_a_photo()
     page.file_uploader(key="upload_1").upload("IMG_1.png", small_png(side=120), "image/png").run()
     assert not page.warning
-    page.selectbox(key="label_1").select("psoriasis")
+    page.selectbox(key="label_1_en").select("psoriasis")
     page.button(key="next_photo:1").click().run()
     exposure = state_of(page).exposures[1]
     assert services().media.read("P0001", exposure.photo).startswith(b"\x89PNG")

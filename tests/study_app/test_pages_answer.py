@@ -38,7 +38,7 @@ DIAGNOSIS = Diagnosis("psoriasis", ("lichen planus",), 1.0, 3.0)
     ],
 )
 def test_foreign_text_is_shown_letter_by_letter(text: str, shown: str) -> None:
-    assert as_html(text, bold=True) == f'<p style="margin-bottom:0">{shown}</p>'
+    assert as_html(text, bold=True) == f'<p dir="auto" style="margin-bottom:0">{shown}</p>'
 
 
 def test_only_bold_is_taken_from_a_model_and_nothing_from_a_participant() -> None:
@@ -49,7 +49,7 @@ def test_only_bold_is_taken_from_a_model_and_nothing_from_a_participant() -> Non
 
 def test_paragraphs_and_line_breaks_stay() -> None:
     html = as_html("one\n\ntwo\nthree\n\n\n", bold=False)
-    assert html == '<p>one</p><p style="margin-bottom:0">two<br>three</p>'
+    assert html == '<p dir="auto">one</p><p dir="auto" style="margin-bottom:0">two<br>three</p>'
     assert as_html(" \n ", bold=True) == ""
 
 
@@ -101,6 +101,8 @@ def test_cases_with_one_diagnosis_get_names_of_their_own() -> None:
     comparison = similar(fold([CasesFound(cases)]), "1_1")
     assert comparison is not None
     assert [entry.name for entry in comparison.shown] == ["Psoriasis", "Psoriasis 2", "Psoriasis 3"]
+    captions = [entry.caption for entry in comparison.shown]
+    assert captions == ["Case: psoriasis", "Case: psoriasis 2", "Case: psoriasis 3"]
     assert comparison.shown[0].text == "**Psoriasis.** Red plaque"
 
 

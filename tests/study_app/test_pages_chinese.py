@@ -126,7 +126,7 @@ def test_the_photo_step_and_its_refusals_are_all_chinese() -> None:
     page.file_uploader(key="upload_1").upload("tiny.png", small_png(side=8), "image/png").run()
     assert "每边至少需要 32 像素" in page.warning[0].value
     page.file_uploader(key="upload_1").upload("IMG_1.png", small_png(side=120), "image/png").run()
-    assert "银屑病 (psoriasis)" in page.selectbox(key="label_1").options
+    assert "银屑病 (psoriasis)" in page.selectbox(key="label_1_zh").options
     all_chinese(page)
 
 
@@ -138,7 +138,7 @@ def first_asked(condition: str) -> AppTest:
         page = at("photo:1")
     participant = state_of(page).participant
     photo = opened.media.keep(participant, small_png(side=120))
-    opened.store.start_exposure(participant, 1, photo, "psoriasis")
+    opened.store.start_exposure(participant, 1, photo, "psoriasis", ["psoriasis"])
     page = chinese(token_of(page))
     assert opened.runner.wait(state_of(page).exposures[1].jobs[0].key, PATIENCE_S)
     return page.run()

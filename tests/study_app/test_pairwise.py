@@ -39,12 +39,12 @@ PAIR = """  - id: realer
 
 
 @pytest.fixture
-def with_pictures(tmp_path: Path) -> Path:
-    """The fourth study with a pair of pictures after every condition; they are covered."""
+def with_pictures(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The fourth study with a pair of pictures after every condition, or with the test's own; they are covered."""
     for name in ("drawn", "photograph"):
         shutil.copy(SKINGEN.parent / "image_relevance" / f"psoriasis_{name}.jpg", tmp_path / f"{name}.jpg")
     file = tmp_path / "pictures.yaml"
-    text = MOLES.read_text().replace("eligibility:\n", f"{PAIR}eligibility:\n", 1)
+    text = MOLES.read_text().replace("eligibility:\n", f"{getattr(request, 'param', PAIR)}eligibility:\n", 1)
     file.write_text(text.replace("seed: 7\n", "seed: 7\nsensitive_images: shield\n"))
     return file
 
@@ -164,6 +164,20 @@ def test_a_pair_that_is_none_is_told(with_pictures: Path, old: str, new: str, me
 def door(tmp_path: Path, with_pictures: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with scripted_app(tmp_path, monkeypatch, with_pictures):
         yield
+
+
+@pytest.mark.usefixtures("door")
+@pytest.mark.parametrize("with_pictures", [PAIR + PAIR.replace("realer", "nicer")], indirect=True)
+def test_pictures_of_two_pairs_on_a_page_have_names_of_their_own() -> None:
+    opened = services()
+    token = opened.store.arrive(opened.study, "pilot")
+    state = opened.store.participant_by_token(token)
+    assert state is not None
+    walk_to(opened.store, opened.media, state.participant, "rating:1")
+    page = visit(token)
+    shows = [button.label for button in page.button if button.key and button.key.startswith("uncover_pair_")]
+    sides = ("left", "right")
+    assert shows == [f"Show picture: Picture on the {side}, question {n}" for n in (6, 7) for side in sides]
 
 
 @pytest.mark.usefixtures("door")

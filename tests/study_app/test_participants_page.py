@@ -51,7 +51,7 @@ def conversation() -> str:
     """P0002 asks and gets words and a picture; the hash of the picture."""
     opened, participant = services(), "P0002"
     photo = opened.media.keep(participant, png(9))
-    opened.store.start_exposure(participant, 2, photo, "psoriasis")
+    opened.store.start_exposure(participant, 2, photo, "psoriasis", ["psoriasis"])
     drawn = opened.media.keep(participant, png(77))
     key = opened.store.jobs.next_key(participant, 2)
     request = request_to_json(ExplainRequest(key, "generated", photo, question="What <b>is</b> it?"))

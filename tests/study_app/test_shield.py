@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pipeline.types import DIAGNOSIS_PROMPT, ExplainRequest, request_to_json
 from study_app.services import services
 from study_app.study.definition import Study, load_study
 from study_app.study.media import MediaStore
@@ -17,7 +19,7 @@ from study_app.study.shield import Open
 from study_app.study.store import Refused, Store
 from tests.scripted import TOKEN, ScriptedProfile, scripted_server, small_png
 from tests.study_app.conftest import MOLES, SKINGEN
-from tests.study_app.people import arrive, walk_to
+from tests.study_app.people import MANIFEST, arrive, png, walk_to
 from tests.study_app.test_pages import PATIENCE_S, choosing_a_photo, events, state_of, title, token_of, visit
 
 RELEVANCE = SKINGEN.with_name("image_relevance.yaml")
@@ -48,6 +50,15 @@ def covers(page: AppTest) -> list[str]:
 
 def keys(page: AppTest) -> list[str]:
     return [button.key for button in page.button if button.key and button.key.startswith("uncover_")]
+
+
+def tell_their_pictures_apart(page: AppTest) -> bool:
+    """Whether no two buttons that show different pictures have the same words."""
+    pictures: dict[str, set[str]] = {}
+    for button in page.button:
+        if button.key and button.key.startswith("uncover_"):
+            pictures.setdefault(button.label, set()).add(button.key.rpartition("_")[2])
+    return bool(pictures) and all(len(found) == 1 for found in pictures.values())
 
 
 def test_a_definition_without_the_field_keeps_its_hash_and_shows_its_pictures(moles: Study) -> None:
@@ -109,6 +120,8 @@ def test_pictures_of_a_conversation_are_shown_one_by_one_and_stay_shown(at: pyte
     assert images(page) == 0
     places = ["uncover_card_1", "uncover_beside_1_1", "uncover_one_1_1", "uncover_all_1_1_0", "uncover_all_1_1_1"]
     assert covers(page) == places
+    assert tell_their_pictures_apart(page)
+    assert page.button(key=keys(page)[0]).label == "Show picture: Your photo"
     page.button(key=keys(page)[0]).click().run()
     assert images(page) == 2  # the photo's card, and the same photo beside the drawn ones
     assert covers(page) == places[2:]
@@ -136,6 +149,7 @@ def test_offered_photos_are_covered_until_asked_for_also_when_one_was_chosen(at:
     page = choosing_a_photo()
     offered = [key for key in keys(page) if key.startswith("uncover_offered_")]
     assert len(offered) == len(set(offered)) > 10
+    assert tell_their_pictures_apart(page)
     assert images(page) == 0
     page.button(key=offered[2]).click().run()
     assert images(page) == 1
@@ -147,6 +161,32 @@ def test_offered_photos_are_covered_until_asked_for_also_when_one_was_chosen(at:
     page.button(key="next_photo:1").click().run()
     assert events(page, "own_photo") == []
     assert len(events(page, "picture_uncovered")) == 1
+
+
+def cannot_tell(participant: str) -> None:
+    """The assistant's answer about the photo of the first period as it is now."""
+    jobs = services().store.jobs
+    photo, key = services().store.state(participant).exposures[1].photo, jobs.next_key(participant, 1)
+    jobs.start(key, participant, 1, request_to_json(ExplainRequest(key, "text", photo)), DIAGNOSIS_PROMPT)
+    jobs.finish(key, "I cannot tell from this photo.", json.dumps({"label": None}), MANIFEST)
+
+
+def test_photos_given_back_are_told_apart(at: pytest.MonkeyPatch) -> None:
+    opened = services()
+    store, media = opened.store, opened.media
+    token = store.arrive(opened.study, "pilot")
+    state = store.participant_by_token(token)
+    assert state is not None
+    walk_to(store, media, state.participant, "conversation:1")
+    cannot_tell(state.participant)
+    for colour in (1, 2):
+        photo = store.state(state.participant).exposures[1].photo
+        store.photos.want_another(state.participant, 1, photo)
+        store.photos.replace(state.participant, 1, photo, media.keep(state.participant, png(colour)), None)
+        cannot_tell(state.participant)
+    page = visit(token)
+    assert covers(page).count("uncover_earlier") == 2
+    assert tell_their_pictures_apart(page)
 
 
 def test_ones_own_photo_is_not_covered(at: pytest.MonkeyPatch) -> None:
@@ -165,6 +205,7 @@ def test_pictures_to_be_rated_are_covered(at: pytest.MonkeyPatch) -> None:
     at.setenv("SKINGEN_STUDY", str(RELEVANCE))
     page = brought_to_the_first_case()
     assert (images(page), covers(page)) == (0, ["uncover_case", "uncover_case"])
+    assert tell_their_pictures_apart(page)
     page.button(key=keys(page)[1]).click().run()
     assert (images(page), covers(page)) == (1, ["uncover_case"])
     page.button_group(key="item_relevant_1").set_value("relevant").run()

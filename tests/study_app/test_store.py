@@ -229,10 +229,12 @@ def test_a_photo_may_be_changed_until_the_first_question(store: Store, media: Me
         store.start_exposure(participant, 2, media.keep(participant, png(1)), None)
     store.start_exposure(participant, 1, media.keep(participant, png(1)), None)
     second = media.keep(participant, png(2))
-    store.start_exposure(participant, 1, second, "acne vulgaris")
+    with pytest.raises(Refused, match="is no condition that the models know; those are acne vulgaris"):
+        store.start_exposure(participant, 1, second, "I don't know", ["acne vulgaris"])
+    store.start_exposure(participant, 1, second, "acne vulgaris", ["acne vulgaris"])
     assert store.state(participant).exposures[1].photo == second
     ask(store, participant, 1)
-    store.start_exposure(participant, 1, second, "acne vulgaris")  # a double click
+    store.start_exposure(participant, 1, second, "acne vulgaris", ["acne vulgaris"])  # a double click
     with pytest.raises(Refused, match="has begun"):
         store.start_exposure(participant, 1, media.keep(participant, png(3)), None)
 

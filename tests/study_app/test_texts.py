@@ -276,6 +276,16 @@ def test_the_words_of_streamlit_are_replaced_and_put_back() -> None:
         assert len(set(spoken.frontend.values())) == len(spoken.frontend)
 
 
+@pytest.mark.parametrize("language", ["ar", "ar-EG", "he", "fa", "ur-PK", "AR", "az-Arab", "uz-Arab-AF"])
+def test_a_page_written_from_right_to_left_says_so(language: str) -> None:
+    assert page_language.direction(language) == "rtl"
+
+
+@pytest.mark.parametrize("language", ["en", "zh", "zh-Hant", "de-CH", "az", "ku", "ur-Latn", "arn"])
+def test_any_other_page_goes_from_left_to_right(language: str) -> None:
+    assert page_language.direction(language) == "ltr"
+
+
 def test_conditions_of_the_embedded_models_have_a_chinese_name() -> None:
     labels = set(yaml.safe_load((APP.parent / "pipeline/packs/phantom/labels.yaml").read_text()))
     assert set(texts.of("zh").conditions) == labels
