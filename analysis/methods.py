@@ -84,11 +84,15 @@ def _tests(data: StudyData, facts: Facts) -> Iterator[str]:
     if any(item.get("order") for item in tested):
         yield (
             "Period was examined with linear mixed models (Satterthwaite), with participants as fixed effects and by "
-            "Friedman's test; carry-over with participants as fixed effects; sequence by the Kruskal–Wallis test. They "
-            "gate no other test."
+            f"Friedman's test; carry-over (the condition met before, {_known_by(data)}) with participants as fixed "
+            "effects; sequence by the Kruskal–Wallis test. They gate no other test."
         )
     if facts["exclusions"]["with_and_without"]:
         yield "The omnibus tests were repeated with excluded participants put back in."
+
+
+def _known_by(data: StudyData) -> str:
+    return "by the sequence allocated" if data.allocated else "by the periods of the answers to any item"
 
 
 def _sources(data: StudyData, facts: Facts) -> Iterator[str]:

@@ -149,16 +149,20 @@ class StudyData:
         return self._by_item.get(item.key, self.ratings.iloc[:0])
 
     @cached_property
+    def allocated(self) -> dict[str, str]:
+        """participant -> the conditions in the order drawn, joined by ``>``; empty where the file does not say it."""
+        people = zip(self.participants["participant"], self.participants["sequence"], strict=True)
+        return {str(who): str(sequence) for who, sequence in people if sequence}
+
+    @cached_property
     def sequences(self) -> dict[str, str]:
         """participant -> the conditions in the order met: as allocated, else as the periods of the answers say."""
-        people = zip(self.participants["participant"], self.participants["sequence"], strict=True)
-        allocated = {str(who): str(sequence) for who, sequence in people if sequence}
-        if allocated:
-            return allocated
-        met = self.ratings.dropna(subset=["period", "condition"]).drop_duplicates(["participant", "period"])
+        if self.allocated:
+            return self.allocated
+        timed = self.ratings.dropna(subset=["period", "condition"]).sort_values("period", kind="stable")
+        met = timed.drop_duplicates(["participant", "condition"])
         found: dict[str, str] = {}
-        ordered = met.sort_values("period", kind="stable")
-        for who, condition in zip(ordered["participant"], ordered["condition"], strict=True):
+        for who, condition in zip(met["participant"], met["condition"], strict=True):
             found[str(who)] = f"{found[str(who)]}>{condition}" if str(who) in found else str(condition)
         return found
 

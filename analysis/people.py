@@ -27,8 +27,9 @@ def people_of(raw: RawTables) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Participants, or everybody who rated something where a CSV came alone."""
     if raw.participants is not None:
         return raw.participants, ()
-    columns = ["study", "definition_hash", "run_kind", "participant"]
-    people = raw.ratings[columns].drop_duplicates("participant").assign(outcome="completed")
+    columns = ["study", "definition_hash", "run_kind", "participant", "sequence"]
+    people = raw.ratings[[name for name in columns if name in raw.ratings]].drop_duplicates("participant")
+    people = people.assign(outcome="completed")
     note = "No participants.csv beside the ratings: everyone with a rating counts as completed."
     return people, (note,)
 

@@ -27,6 +27,7 @@ from analysis.tables import describe_item
 
 WITHIN = ("friedman", "kendall_w_ci", "pairs", "paired_t", "rm_anova", "clmm", "order")
 BETWEEN = ("kruskal_wallis", "mann_whitney")
+INFERRED = "the file has no sequences: the condition before is the last one with an answer to any item"
 
 
 def item_facts(data: StudyData, item: Item, comparison: Comparison | None, seed: int) -> Facts:
@@ -168,7 +169,8 @@ def _order(data: StudyData, item: Item) -> Facts:
         return with_notes({"order": None}, "the rows do not say in which period an answer was given")
     if rows["condition"].nunique() < 2:
         return with_notes({"order": None}, "one condition only: its order cannot matter")
-    return {"order": order_facts(order_effects(rows, data.sequences))}
+    order = order_facts(order_effects(rows, data.sequences))
+    return {"order": order if data.allocated else {**order, "carry_over_note": INFERRED}}
 
 
 def order_facts(order: Order) -> Facts:
