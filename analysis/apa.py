@@ -116,27 +116,30 @@ def _of_item(name: str, item: Facts, labels: Mapping[str, str]) -> Iterator[Said
         yield Said(MAIN, name, "Kruskal–Wallis", ALL, _kruskal(item["kruskal_wallis"]))
         for pair, test in item["mann_whitney"].items():
             yield Said(MAIN, name, "Mann–Whitney", _versus(pair, labels), _mann_whitney(test))
-    if item.get("friedman") is None:
+    if item.get("pairs") is None:
         return
-    yield from _mixed_design(name, item.get("mixed_design"), labels)
-    friedman = item["friedman"]
-    yield Said(MAIN, name, "Friedman", ALL, _friedman(friedman, item.get("kendall_w_ci")))
-    for pair, test in item["pairs"].items():
-        yield Said(MAIN, name, "Wilcoxon signed-rank", _versus(pair, labels), _wilcoxon(test))
-    if friedman.get("iman_davenport") is not None:
+    friedman, mixed = item.get("friedman"), item.get("mixed_design")
+    apart = mixed["mann_whitney"] if mixed else ()
+    pairs = {pair: _versus(pair, labels) for pair in item["pairs"] if pair not in apart}
+    if mixed:
+        yield from _mixed_design(name, mixed, labels)
+    if friedman:
+        yield Said(MAIN, name, "Friedman", ALL, _friedman(friedman, item.get("kendall_w_ci")))
+    for pair, versus in pairs.items():
+        yield Said(MAIN, name, "Wilcoxon signed-rank", versus, _wilcoxon(item["pairs"][pair]))
+    if friedman and friedman.get("iman_davenport") is not None:
         yield Said(SENSITIVITY, name, "Iman–Davenport", ALL, _f(friedman["iman_davenport"]))
-    yield Said(SENSITIVITY, name, "RM-ANOVA", ALL, _anova(item["rm_anova"]))
+    if item.get("rm_anova"):
+        yield Said(SENSITIVITY, name, "RM-ANOVA", ALL, _anova(item["rm_anova"]))
     yield Said(SENSITIVITY, name, "Cumulative link mixed model", ALL, _clmm(item["clmm"]))
-    for pair, test in item["pairs"].items():
-        yield Said(SENSITIVITY, name, "Wilcoxon–Pratt", _versus(pair, labels), _pratt(test))
-    for pair, test in item["paired_t"].items():
-        yield Said(SENSITIVITY, name, "Paired t", _versus(pair, labels), _paired_t(test))
+    for pair, versus in pairs.items():
+        yield Said(SENSITIVITY, name, "Wilcoxon–Pratt", versus, _pratt(item["pairs"][pair]))
+    for pair, versus in pairs.items():
+        yield Said(SENSITIVITY, name, "Paired t", versus, _paired_t(item["paired_t"][pair]))
     yield from _order(name, item)
 
 
-def _mixed_design(name: str, found: Facts | None, labels: Mapping[str, str]) -> Iterator[Said]:
-    if found is None:
-        return
+def _mixed_design(name: str, found: Facts, labels: Mapping[str, str]) -> Iterator[Said]:
     for key, what in (("condition", "System"), ("group", "Group"), ("interaction", "System × group")):
         yield Said(MAIN, name, f"{what}, mixed model", "all groups", _f(found[key]))
     for pair, test in found["mann_whitney"].items():

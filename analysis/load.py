@@ -115,6 +115,7 @@ def _analysed(raw: RawTables, asked: _Asked, hashes: tuple[str, ...], counted: _
         simulated=raw.simulated,
         last_answer=_last_answer(ratings),
         excluded_ratings=_kept_columns(counted.of(asked.of("excluded"))),
+        excluded=described(asked.of("excluded"), raw.source),
         bad_rows=counted.bad_rows,
         cases=counted.cases,
     )

@@ -98,6 +98,7 @@ class StudyData:
         notes: plain sentences that a reader of the results must know.
         last_answer: newest answered_at (ISO-8601, UTC) among the ratings, where known.
         excluded_ratings: the ratings of participants whose outcome is "excluded", same columns.
+        excluded: those participants, columns as ``participants``; None where the input does not name them.
         bad_rows: what was wrong with each rating that was left out, one sentence each.
         cases: how many cases a participant rated in each condition; 1 in a plain crossover.
         decisions: the columns DECISIONS, of the analysed participants; None where the study has none.
@@ -126,6 +127,7 @@ class StudyData:
     exposures: pd.DataFrame | None = None
     replies: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
+    excluded: pd.DataFrame | None = None
 
     @property
     def n(self) -> int:
@@ -151,8 +153,17 @@ class StudyData:
     @cached_property
     def allocated(self) -> dict[str, str]:
         """participant -> the conditions in the order drawn, joined by ``>``; empty where the file does not say it."""
-        people = zip(self.participants["participant"], self.participants["sequence"], strict=True)
-        return {str(who): str(sequence) for who, sequence in people if sequence}
+        return self._drawn(self.participants)
+
+    @cached_property
+    def allocated_of_excluded(self) -> dict[str, str]:
+        """The same of the participants whose outcome is "excluded"."""
+        return {} if self.excluded is None else self._drawn(self.excluded)
+
+    def _drawn(self, people: pd.DataFrame) -> dict[str, str]:
+        keys = {condition.key for condition in self.conditions}
+        drawn = zip(people["participant"], people["sequence"], strict=True)
+        return {str(who): str(order) for who, order in drawn if order and keys & set(str(order).split(">"))}
 
     @cached_property
     def sequences(self) -> dict[str, str]:
@@ -191,13 +202,26 @@ class StudyData:
         return {key: cells for key, cells in found.items() if cells}
 
     def _absent(self, item: Item) -> dict[str, list[str]]:
-        if item.repeated and not self.between:
-            frame = self.by_condition(item)
-            gone = {str(key): frame[key].isna().to_numpy() for key in frame}
-            return {key: [str(who) for who in frame.index[mask]] for key, mask in gone.items() if mask.any()}
-        given = set(self.of_item(item)["participant"])
-        people = [str(who) for who in self.participants["participant"] if who not in given]
-        return {ONCE: people} if people else {}
+        if not item.repeated:
+            given = set(self.of_item(item)["participant"])
+            people = [str(who) for who in self.participants["participant"] if who not in given]
+            return {ONCE: people} if people else {}
+        frame = self.by_condition(item)
+        open_ = {str(key): [str(who) for who in frame.index[frame[key].isna().to_numpy()]] for key in frame}
+        owed = {key: [who for who in people if self.met(who, key)] for key, people in open_.items()}
+        return {key: people for key, people in owed.items() if people}
+
+    def met(self, participant: str, condition: str) -> bool:
+        """Whether that participant was to rate that condition: as allocated; where that is not known, every condition,
+        and between subjects the one that was rated."""
+        if participant in self.allocated:
+            return condition in self.allocated[participant].split(">")
+        return not self.between or (participant, condition) in self._rated
+
+    @cached_property
+    def _rated(self) -> frozenset[tuple[str, str]]:
+        cells = zip(self.ratings["participant"], self.ratings["condition"], strict=True)
+        return frozenset((str(who), str(condition)) for who, condition in cells if condition is not None)
 
     @cached_property
     def between(self) -> bool:

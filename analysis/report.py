@@ -24,6 +24,8 @@ from analysis.facts import Facts, as_json
 from analysis.figures import Format, Theme
 from analysis.load import load
 from analysis.methods import paragraph
+from analysis.mixed_design import groups_of
+from analysis.mixed_table import mixed_tests
 from analysis.model import StudyData
 from analysis.pairs import pairs_table
 from analysis.pictures import KINDS, Picture
@@ -183,18 +185,23 @@ def summarise(
         scale=scale,
         exclude_bad_rows=exclude_bad_rows,
     )
-    comparisons = compare_items({item.key: data.by_condition(item) for item in data.repeated_items})
-    tests = between_tests(data) if data.between else tables.tests(data, comparisons)
+    comparisons = compare_items({item.key: data.by_condition(item) for item in data.repeated_items}, data.met)
     return Summary(
         data=data,
         table3=accounted(tables.table3(data), data),
         table5=accounted(tables.table5(data), data),
         ratings_by_condition=accounted(tables.ratings_by_condition(data), data),
-        tests=accounted(tests, data),
+        tests=accounted(_tests(data, comparisons), data),
         comparisons=comparisons,
         cells=tables.describe_conditions(data),
         seed=seed,
     )
+
+
+def _tests(data: StudyData, comparisons: tuple[Comparison, ...]) -> Table:
+    if data.between:
+        return between_tests(data)
+    return mixed_tests(data, comparisons) if groups_of(data) else tables.tests(data, comparisons)
 
 
 def files(summary: Summary, theme: Theme = "light") -> dict[str, bytes]:

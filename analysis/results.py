@@ -11,8 +11,9 @@ import pandas as pd
 
 from analysis.agreement import shown
 from analysis.bootstrap import DRAWS, LEVEL
-from analysis.compare import Comparison, compare_items
+from analysis.compare import Comparison
 from analysis.durations import response_times
+from analysis.exclusions import exclusions
 from analysis.facts import Facts, with_notes
 from analysis.manifests import models
 from analysis.mixed_design import groups_of
@@ -88,31 +89,6 @@ def flow(data: StudyData) -> Facts:
         "left_out": data.left_out,
     }
     return with_notes(facts, "the input has no flow (a CSV without flow.csv)")
-
-
-def exclusions(data: StudyData, comparisons: tuple[Comparison, ...]) -> Facts:
-    """Who and what is out, by which rule, and the omnibus tests with excluded participants put back in."""
-    facts = {
-        "participants": data.left_out,
-        "rows": list(data.bad_rows),
-        "missing_answers": data.absent,
-        "with_and_without": _with_and_without(data, comparisons),
-    }
-    return with_notes(facts, "no excluded participant has answers")
-
-
-def _with_and_without(data: StudyData, comparisons: tuple[Comparison, ...]) -> Facts | None:
-    if data.excluded_ratings.empty or data.between:
-        return None
-    again = compare_items({item.key: data.by_condition(item, with_excluded=True) for item in data.repeated_items})
-    found: Facts = {}
-    for without, with_them in zip(comparisons, again, strict=True):
-        sides = {"without": without.friedman, "with": with_them.friedman}
-        found[without.item] = {
-            name: with_notes({"n": test.n, "chi2": test.chi2, "p": test.p, "kendall_w": test.kendall_w}, test.note)
-            for name, test in sides.items()
-        }
-    return found
 
 
 def scales(data: StudyData) -> Facts:

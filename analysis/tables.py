@@ -20,10 +20,11 @@ CHARACTERISTICS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 TEST_COLUMNS = (
     *("item", "test", "first", "second", "n", "n_zero", "n_positive", "n_negative"),
-    *("statistic", "w_minus", "df", "p", "p_asymptotic", "p_exact", "p_holm"),
+    *("statistic", "w_minus", "df", "df2", "p", "p_asymptotic", "p_exact", "p_holm"),
     *("effect", "effect_size", "left_out", "note"),
 )
-"""Columns of tests.csv. ``statistic`` is chi-square for friedman and W+ for wilcoxon."""
+"""Columns of tests.csv. ``statistic`` is chi-square for friedman and kruskal_wallis, W+ for wilcoxon, U for
+mann_whitney and F, with ``df2``, for the mixed models."""
 
 
 def table3(data: StudyData) -> Table:
@@ -104,8 +105,8 @@ def tests(data: StudyData, comparisons: Sequence[Comparison]) -> Table:
         rows.append({"item": found.item, **_friedman_columns(found.friedman)})
         shown.append((names[found.item], *_friedman_cells(found.friedman)))
         for pair in found.pairs:
-            rows.append({"item": found.item, **_pair_columns(pair)})
-            shown.append((names[found.item], *_pair_cells(pair, labels)))
+            rows.append({"item": found.item, **pair_columns(pair)})
+            shown.append((names[found.item], *pair_cells(pair, labels)))
     frame = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
     whole = ["df", "n_zero", "n_positive", "n_negative"]
     frame[whole] = frame[whole].astype("Int64")  # else a missing count turns its column into floats
@@ -187,7 +188,8 @@ def _friedman_columns(test: Friedman) -> dict[str, object]:
     }
 
 
-def _pair_columns(pair: Pair) -> dict[str, object]:
+def pair_columns(pair: Pair) -> dict[str, object]:
+    """The columns of one Wilcoxon test in tests.csv."""
     test = pair.test
     return {
         "test": "wilcoxon",
@@ -218,7 +220,8 @@ def _friedman_cells(test: Friedman) -> tuple[str, ...]:
     return *head, statistic, p_value(test.p), p_value(test.p_holm), f"W = {bounded(test.kendall_w)}"
 
 
-def _pair_cells(pair: Pair, labels: dict[str, str]) -> tuple[str, ...]:
+def pair_cells(pair: Pair, labels: dict[str, str]) -> tuple[str, ...]:
+    """Comparison, n, equal, statistic, p, p (Holm) and effect of one Wilcoxon test, for readers."""
     test = pair.test
     head = (f"{labels[pair.first]} vs {labels[pair.second]}", str(test.n), str(test.n_zero))
     if test.p is None:
