@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.checks import checked_ratings
+from analysis.demographics import questions_of
 from analysis.errors import InputError, NoData
 from analysis.model import RATINGS, Condition, Item, StudyData
 from analysis.people import (
@@ -65,7 +66,8 @@ def load(
     hashes = _versions(asked.of("completed"), pool_versions, raw.source)
     counted = _counted(raw, asked, hashes, scale, exclude_bad_rows)
     check_people(counted.ratings, asked.people, raw.source)
-    return _with_shown(_analysed(raw, asked, hashes, counted), raw, list(asked.of("completed")["participant"]))
+    data = replace(_analysed(raw, asked, hashes, counted), questions=questions_of(raw.questions, asked.study, hashes))
+    return _with_shown(data, raw, list(asked.of("completed")["participant"]))
 
 
 @dataclass(frozen=True)

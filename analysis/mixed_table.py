@@ -17,7 +17,7 @@ from analysis.export import Table
 from analysis.mixed import Effect
 from analysis.mixed_design import MixedDesign, mixed_design
 from analysis.model import Item, StudyData
-from analysis.tables import TEST_COLUMNS, pair_cells, pair_columns
+from analysis.tables import TEST_COLUMNS, once, pair_cells, pair_columns
 
 Row = dict[str, object]
 Shown = tuple[str, ...]
@@ -51,11 +51,9 @@ def mixed_tests(data: StudyData, comparisons: Sequence[Comparison]) -> Table:
     frame = pd.DataFrame([{"item": item.key, **row} for item, row, _ in lines], columns=list(TEST_COLUMNS))
     whole = ["df", "n_zero", "n_positive", "n_negative"]
     frame[whole] = frame[whole].astype("Int64")
-    shown = [
-        ("" if place and lines[place - 1][0] == item else item.name, *cells)
-        for place, (item, _, cells) in enumerate(lines)
-    ]
+    shown = [(item.name, *cells) for item, _, cells in lines]
     display = pd.DataFrame(shown, columns=["Item", "Comparison", "n", "Equal", "Statistic", "p", "p (Holm)", "Effect"])
+    display["Item"] = once(display["Item"])
     return Table("tests", f"Comparison of the systems (n = {data.n})", frame, display, NOTE, words=2)
 
 

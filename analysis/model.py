@@ -19,6 +19,7 @@ DECISIONS = ("participant", "condition", "initial", "advice", "final", "truth")
 
 EXPOSURES = ("participant", "condition", "photo", "known_label", "truth", "diagnosis", "manifest")
 REPLIES = ("participant", "condition", "response_s")
+QUESTIONS = ("definition_hash", "study", "step", "position", "item", "kind", "options", "unit")
 PAIRS = ("participant", "condition", "item", "left_side", "right_side", "chosen")
 """Columns of the pairwise choices, one row a pair that was shown; condition is None for a pair shown once."""
 
@@ -48,6 +49,22 @@ class Condition:
 
     key: str
     label: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What participants were asked about themselves.
+
+    Attributes:
+        kind: as in the study file: single, yes_no, multiple, number, ...
+        options: stored value -> what was shown, in the study's order; empty where the input does not say it.
+        unit: of a number; may be empty.
+    """
+
+    key: str
+    kind: str
+    options: dict[str, str]
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +121,7 @@ class StudyData:
         decisions: the columns DECISIONS, of the analysed participants; None where the study has none.
         exposures, replies: what was shown and how long it took, the columns EXPOSURES and REPLIES; None where the
             input does not have them.
+        questions: what was asked about the participants, in the study's order; None where the input does not have it.
         pairs: the columns PAIRS, of the analysed participants; None where the input does not have them.
     """
 
@@ -128,6 +146,7 @@ class StudyData:
     replies: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
     excluded: pd.DataFrame | None = None
+    questions: tuple[Question, ...] | None = None
 
     @property
     def n(self) -> int:

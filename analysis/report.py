@@ -18,6 +18,7 @@ from analysis.agreement import agreement_table, systems_table
 from analysis.between_table import between_tests
 from analysis.bootstrap import SEED
 from analysis.compare import Comparison, compare_items
+from analysis.demographics import table3
 from analysis.errors import InputError
 from analysis.export import Table
 from analysis.facts import Facts, as_json
@@ -188,7 +189,7 @@ def summarise(
     comparisons = compare_items({item.key: data.by_condition(item) for item in data.repeated_items}, data.met)
     return Summary(
         data=data,
-        table3=accounted(tables.table3(data), data),
+        table3=accounted(table3(data), data),
         table5=accounted(tables.table5(data), data),
         ratings_by_condition=accounted(tables.ratings_by_condition(data), data),
         tests=accounted(_tests(data, comparisons), data),

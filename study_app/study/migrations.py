@@ -224,7 +224,10 @@ RUNNING = (
 # Nothing is stored otherwise; the view ``pairs`` is new, and views are made anew by every migration.
 PAIRS: Sequence[str] = ()
 
-MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE, RUNNING, PAIRS)
+# The same: the view ``questions`` tells what can be chosen, in words, and the unit of a number.
+OPTIONS: Sequence[str] = ()
+
+MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE, RUNNING, PAIRS, OPTIONS)
 """The n-th (from 1) leads from version n - 1 to n. A published migration is never edited."""
 
 

@@ -78,6 +78,11 @@ COLUMNS: dict[str, Column] = {
         "Kind of item: likert, single, multiple, yes_no, number, slider, ranking, pairwise, short_text or long_text",
     ),
     "missing": Column("text", "Whether it may be left open: required, may_skip or prefer_not_to_say"),
+    "options": Column(
+        "json",
+        "What can be chosen, in the study's order: value (as stored), label (as shown); empty for other kinds",
+    ),
+    "unit": Column("text", "Unit of a number that is asked for"),
     "position": Column("integer", "Place in the definition, from 1"),
     "wording": Column("text", "What participants read"),
     "scale_min": Column("integer", "Lowest point of the item's scale"),
