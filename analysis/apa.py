@@ -49,7 +49,7 @@ def sentences(facts: Facts, names: Mapping[str, str]) -> tuple[Said, ...]:
     found: list[Said] = []
     for key, item in facts["items"].items():
         found += _of_item(names[key], item, facts["conditions"])
-    found += _response_times(facts, names)
+    found += _times(facts)
     found += _subgroups(facts, names)
     found += _reliabilities(facts)
     return tuple(found)
@@ -245,14 +245,14 @@ def _mann_whitney(test: Facts) -> str:
     return f"U = {_sum(test['u'])}, {people}, {_p(test, 'p_asymptotic')}, {holm}r_rb = {bounded(test['rank_biserial'])}"
 
 
-def _response_times(facts: Facts, names: Mapping[str, str]) -> Iterator[Said]:
-    """Of the participants, by item, and of the systems."""
+def _times(facts: Facts) -> Iterator[Said]:
+    """Of the systems, and of the participants on the rating pages."""
     if (facts.get("answer_times") or {}).get("friedman"):
         answered = _friedman(facts["answer_times"]["friedman"], None)
         yield Said(OTHER, "Answers of the systems", "Friedman, answer times", ALL, answered)
-    for key, cells in (facts["response_times"] or {}).items():
-        if "friedman" in cells:
-            yield Said(OTHER, names[key], "Friedman, response times", ALL, _friedman(cells["friedman"], None))
+    if (facts["page_times"] or {}).get("friedman"):
+        opened = _friedman(facts["page_times"]["friedman"], None)
+        yield Said(OTHER, "Rating pages", "Friedman, time to the last answer", ALL, opened)
 
 
 def _subgroups(facts: Facts, names: Mapping[str, str]) -> Iterator[Said]:

@@ -101,12 +101,12 @@ class Summary:
 
     @cached_property
     def pictures(self) -> dict[str, tuple[Picture, ...]]:
-        """Kind (flow, counts, differences, response_times, answer_times) -> figures beside Figure 9; may be none."""
+        """Kind (flow, counts, differences, page_times, answer_times) -> figures beside Figure 9; may be none."""
         return {
             "flow": tuple(flow_figure.pictures(self.data)),
             "counts": tuple(stacked.pictures(self.data)),
             "differences": tuple(difference_figure.pictures(self.data)),
-            "response_times": tuple(times_figure.pictures(self.data)),
+            "page_times": tuple(times_figure.pictures(self.data)),
             "answer_times": tuple(times_figure.answer_pictures(self.data)),
         }
 

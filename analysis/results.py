@@ -12,7 +12,7 @@ import pandas as pd
 from analysis.agreement import shown
 from analysis.bootstrap import DRAWS, LEVEL
 from analysis.compare import Comparison
-from analysis.durations import response_times
+from analysis.durations import page_times
 from analysis.exclusions import exclusions
 from analysis.facts import Facts, with_notes
 from analysis.manifests import models
@@ -24,7 +24,7 @@ from analysis.reliance import reliance
 from analysis.result_items import item_facts
 from analysis.subgroups import subgroups
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a name changes its meaning or goes away."""
 LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib")
 
@@ -46,7 +46,7 @@ def results(data: StudyData, comparisons: tuple[Comparison, ...], seed: int) -> 
         "conditions": {condition.key: condition.label for condition in data.conditions},
         "items": {item.key: item_facts(data, item, by_item.get(item.key), seed) for item in data.items},
         "scales": scales(data),
-        **with_notes({"response_times": response_times(data) or None}, "no answer was timed"),
+        **with_notes({"page_times": page_times(data)}, "no answer was timed"),
         **with_notes({"subgroups": subgroups(data) or None}, "no characteristic divides the participants into groups"),
         **shown(data),
         **with_notes({"reliance": reliance(data, seed)}, "the study asks for no decision before and after an advice"),

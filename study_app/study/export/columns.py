@@ -34,7 +34,12 @@ COLUMNS: dict[str, Column] = {
     "value": Column("number", "The answer that counts: the newest one"),
     "language": Column("text", "Language of the wording that was shown; empty where there was only one"),
     "answered_at": Column("time", f"When this answer was stored ({TIME})"),
-    "duration_s": Column("number", "From the item's appearance to this answer, as the page measured it", "s"),
+    "duration_s": Column(
+        "number",
+        "From the page's appearance to this answer; the items of a page share its clock, the largest is the time to its "
+        "last answer",
+        "s",
+    ),
     "changes": Column("integer", "How often the participant changed this answer"),
     "arrived_at": Column("time", f"First visit ({TIME})"),
     "consented_at": Column("time", f"Agreed to take part ({TIME})"),
