@@ -25,6 +25,7 @@ from analysis.people import (
     of_kind,
     one_study,
     people_of,
+    sequences_of,
 )
 from analysis.sources import RawTables, read_tables
 
@@ -117,7 +118,7 @@ def _analysed(raw: RawTables, asked: _Asked, hashes: tuple[str, ...], counted: _
         simulated=raw.simulated,
         last_answer=_last_answer(ratings),
         excluded_ratings=_kept_columns(counted.of(asked.of("excluded"))),
-        excluded=described(asked.of("excluded"), raw.source),
+        excluded=sequences_of(asked.of("excluded")),
         bad_rows=counted.bad_rows,
         cases=counted.cases,
     )

@@ -115,7 +115,7 @@ class StudyData:
         notes: plain sentences that a reader of the results must know.
         last_answer: newest answered_at (ISO-8601, UTC) among the ratings, where known.
         excluded_ratings: the ratings of participants whose outcome is "excluded", same columns.
-        excluded: those participants, columns as ``participants``; None where the input does not name them.
+        excluded: those participants, one row each: participant and sequence (or None).
         bad_rows: what was wrong with each rating that was left out, one sentence each.
         cases: how many cases a participant rated in each condition; 1 in a plain crossover.
         decisions: the columns DECISIONS, of the analysed participants; None where the study has none.

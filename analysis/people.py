@@ -109,12 +109,16 @@ def described(completed: pd.DataFrame, source: Path) -> pd.DataFrame:
         except (TypeError, ValueError) as error:
             raise InputError(f"{source}: demographics of {participant} are not JSON: {text!r}.") from error
         demographics.append(parsed if isinstance(parsed, dict) else {})
-    sequences = completed.get("sequence", pd.Series([None] * len(completed), dtype=object))
+    return sequences_of(completed).assign(demographics=pd.Series(demographics, dtype=object))
+
+
+def sequences_of(people: pd.DataFrame) -> pd.DataFrame:
+    """participant and sequence (None where the input does not say it)."""
+    sequences = people.get("sequence", pd.Series([None] * len(people), dtype=object))
     return pd.DataFrame(
         {
-            "participant": pd.Series(list(completed["participant"]), dtype=object),
+            "participant": pd.Series(list(people["participant"]), dtype=object),
             "sequence": pd.Series(list(sequences), dtype=object),
-            "demographics": demographics,
         }
     )
 

@@ -86,6 +86,12 @@ def test_the_report_says_who_met_what(summary: Summary) -> None:
     assert {one.test for one in across} == {"Mann–Whitney, different people"}
 
 
+def test_differences_are_drawn_of_the_pairs_that_somebody_met(summary: Summary) -> None:
+    (picture,) = summary.pictures["differences"]
+    assert picture.alt.count("alike") == 3 * 2
+    assert picture.caption.endswith("n = 4.")
+
+
 def test_sensitivity_has_the_mixed_model_beside_the_ordinal_one(summary: Summary, facts: dict[str, Any]) -> None:
     rows = summary.further["sensitivity"].frame
     whole = rows[(rows["item"] == "trust") & (rows["comparison"] == "all")].iloc[0]

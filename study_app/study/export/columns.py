@@ -36,7 +36,7 @@ COLUMNS: dict[str, Column] = {
     "answered_at": Column("time", f"When this answer was stored ({TIME})"),
     "duration_s": Column(
         "number",
-        "From the page's appearance to this answer; the items of a page share its clock, the largest is the time to its "
+        "From the page's appearance to this answer: items of a page share its clock, the largest is the time to its "
         "last answer",
         "s",
     ),
