@@ -15,14 +15,14 @@ from analysis.describe import NOTHING, half_up
 from analysis.export import Table
 from analysis.facts import Facts, with_notes
 from analysis.friedman import friedman
-from analysis.model import ONCE, Item, StudyData, pivoted
+from analysis.model import LIKERT, ONCE, Item, StudyData, pivoted
 
 
 def shown(data: StudyData) -> Facts:
     """``agreement``, ``answer_times`` and ``consistency``, each null with its reason where there is nothing."""
-    agreed = {item.key: _agreement(data, item) for item in data.items}
+    agreed = {item.key: _agreement(data, item) for item in data.items if item.kind == LIKERT}
     return {
-        **with_notes({"agreement": agreed or None}, "the study rates nothing"),
+        **with_notes({"agreement": agreed or None}, "no statement is rated on a scale"),
         **with_notes(
             {"answer_times": _answer_times(data)}, "the input does not say how long the systems took to answer"
         ),
@@ -102,6 +102,7 @@ def agreement_table(data: StudyData, facts: Facts) -> Table:
         [
             {"item": item.key, "condition": condition, **{name: cell[name] for name in ("n", "agree", "percent")}}
             for item in data.items
+            if item.kind == LIKERT
             for condition, cell in facts["agreement"][item.key].items()
         ]
         if facts["agreement"]

@@ -51,7 +51,7 @@ def sentences(facts: Facts, names: Mapping[str, str]) -> tuple[Said, ...]:
         found += _of_item(names[key], item, facts["conditions"])
     found += _times(facts)
     found += _subgroups(facts, names)
-    found += _reliabilities(facts)
+    found += _reliabilities(facts, names)
     return tuple(found)
 
 
@@ -131,7 +131,8 @@ def _of_item(name: str, item: Facts, labels: Mapping[str, str]) -> Iterator[Said
         yield Said(SENSITIVITY, name, "Iman–Davenport", ALL, _f(friedman["iman_davenport"]))
     if item.get("rm_anova"):
         yield Said(SENSITIVITY, name, "RM-ANOVA", ALL, _anova(item["rm_anova"]))
-    yield Said(SENSITIVITY, name, "Cumulative link mixed model", ALL, _clmm(item["clmm"]))
+    clmm = _absent(item, "clmm") if item["clmm"] is None else _clmm(item["clmm"])
+    yield Said(SENSITIVITY, name, "Cumulative link mixed model", ALL, clmm)
     for pair, versus in pairs.items():
         yield Said(SENSITIVITY, name, "Wilcoxon–Pratt", versus, _pratt(item["pairs"][pair]))
     for pair, versus in pairs.items():
@@ -252,7 +253,7 @@ def _times(facts: Facts) -> Iterator[Said]:
         yield Said(OTHER, "Answers of the systems", "Friedman, answer times", ALL, answered)
     if (facts["page_times"] or {}).get("friedman"):
         opened = _friedman(facts["page_times"]["friedman"], None)
-        yield Said(OTHER, "Rating pages", "Friedman, time to the last answer", ALL, opened)
+        yield Said(OTHER, "Rating pages", "Friedman, time to the last rating", ALL, opened)
 
 
 def _subgroups(facts: Facts, names: Mapping[str, str]) -> Iterator[Said]:
@@ -265,11 +266,13 @@ def _subgroups(facts: Facts, names: Mapping[str, str]) -> Iterator[Said]:
                 yield Said(OTHER, names[key], f"Groups of {about}", _versus(pair, facts["conditions"]), text)
 
 
-def _reliabilities(facts: Facts) -> Iterator[Said]:
+def _reliabilities(facts: Facts, names: Mapping[str, str]) -> Iterator[Said]:
     for scale, cells in facts["scales"].items():
         for condition, cell in cells.items():
             text = _absent(cell, "alpha")
             if cell["alpha"] is not None:
                 text = f"α = {bounded(cell['alpha'])}{_interval(cell['alpha_ci'])}, N = {cell['n']}"
                 text += f", ω = {bounded(cell['omega'])}" if cell["omega"] is not None else ""
-            yield Said(OTHER, scale, "Reliability", facts["conditions"].get(condition, condition), text)
+            yield Said(
+                OTHER, names.get(scale, scale), "Reliability", facts["conditions"].get(condition, condition), text
+            )

@@ -12,7 +12,7 @@ from analysis.describe import NOTHING, bounded, half_up, p_value
 from analysis.export import Table
 from analysis.holm import holm
 from analysis.model import Item, StudyData
-from analysis.tables import TEST_COLUMNS
+from analysis.tables import TEST_COLUMNS, parts_note
 
 Row = dict[str, object]
 
@@ -28,9 +28,10 @@ def between_tests(data: StudyData) -> Table:
     labels = {condition.key: condition.label for condition in data.conditions}
     rows: list[Row] = []
     shown: list[tuple[str, ...]] = []
-    for item in data.repeated_items:
-        groups = {condition.key: data.values(item, condition) for condition in data.conditions}
-        together = kruskal_wallis([np.array(values, dtype=np.float64) for values in groups.values()])
+    for item in data.tested_items:
+        frame = data.by_condition(item)  # one value a person, also of several cases
+        groups = {condition.key: frame[condition.key].dropna().to_numpy(np.float64) for condition in data.conditions}
+        together = kruskal_wallis(list(groups.values()))
         pairs = {(a, b): mann_whitney(groups[a], groups[b]) for a, b in combinations(groups, 2)}
         corrected = holm([test.p for test in pairs.values()])
         rows.append(_whole_columns(item, together))
@@ -42,7 +43,8 @@ def between_tests(data: StudyData) -> Table:
     whole = ["df", "n_zero", "n_positive", "n_negative"]
     frame[whole] = frame[whole].astype("Int64")
     display = pd.DataFrame(shown, columns=["Item", "Comparison", "n", "Statistic", "p", "p (Holm)", "Effect"])
-    return Table("tests", f"Comparison of the systems (n = {data.n})", frame, display, NOTE, words=2)
+    note = " ".join([NOTE, *parts_note(data)])
+    return Table("tests", f"Comparison of the systems (n = {data.n})", frame, display, note, words=2)
 
 
 def _whole_columns(item: Item, test: Kruskal) -> Row:

@@ -5,8 +5,8 @@ Means hide how many prefer which; these bars count people. Nothing here is betwe
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +17,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.describe import half_up
+from analysis.friedman import DECIMALS
 from analysis.model import Condition, Item, StudyData
 from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, box, line, sheet, stamped
 
 MOST_ROWS = 8
+MOST_STEPS = 10
+"""A longer scale is divided into so many steps."""
 LEFT, TOP, BOTTOM = 1.2, 0.45, 0.2
 PLOT, GAP = 0.75, 0.5
 """Inches: a panel's height and what lies below it (axis and numbers)."""
@@ -32,12 +34,18 @@ FEWER, EQUAL, MORE = "#083F6B", "#C9D2D6", "#D9822B"
 
 @dataclass(frozen=True)
 class Panel:
-    """One item and pair: difference (first minus second, whole points) -> participants."""
+    """One item and pair: difference (first minus second) -> participants.
+
+    A difference counts in whole steps of ``step`` points, rounded away from zero: ``1`` is more than nothing, up to one
+    step, so that 0 is who rated both alike.
+    """
 
     item: Item
     first: Condition
     second: Condition
     counts: dict[int, int]
+    step: int = 1
+    rounded: bool = False
 
     @property
     def n(self) -> int:
@@ -52,7 +60,7 @@ class Panel:
 
 def pictures(data: StudyData) -> Iterator[Picture]:
     """One figure, and more where there are many items; none where nobody met two systems."""
-    rows = [] if data.between else [_panels(data, item) for item in data.repeated_items]
+    rows = [] if data.between else [_panels(data, item) for item in data.tested_items]
     rows = [row for row in rows if any(panel.n for panel in row)]
     met = [place for place in range(len(rows[0]) if rows else 0) if any(row[place].n for row in rows)]
     rows = [[row[place] for place in met] for row in rows]  # in a mixed design nobody met some pairs
@@ -64,22 +72,26 @@ def pictures(data: StudyData) -> Iterator[Picture]:
 
 def _panels(data: StudyData, item: Item) -> list[Panel]:
     frame = data.by_condition(item)
+    length = item.scale_max - item.scale_min
+    step = 1 if length <= MOST_STEPS else math.ceil(length / MOST_STEPS)
     found = []
     for first, second in combinations(data.conditions, 2):
-        differences = (frame[first.key] - frame[second.key]).dropna().to_numpy(float)
-        points: Counter[int] = Counter()
-        for value, number in zip(*np.unique(differences, return_counts=True), strict=True):
-            points[int(half_up(float(value), 0).replace("−", "-"))] += int(number)
-        found.append(Panel(item, first, second, dict(sorted(points.items()))))
+        differences = np.round((frame[first.key] - frame[second.key]).dropna().to_numpy(float) / step, DECIMALS)
+        steps = np.sign(differences) * np.ceil(np.abs(differences))
+        points, numbers = np.unique(steps.astype(int), return_counts=True)
+        counts = dict(zip(points.tolist(), numbers.tolist(), strict=True))
+        found.append(Panel(item, first, second, counts, step, rounded=bool((steps != differences).any())))
     return found
 
 
 def _caption(page: Sequence[Sequence[Panel]]) -> str:
     numbers = sorted({panel.n for row in page for panel in row})
     people = f"n = {numbers[0]}" if len(numbers) == 1 else f"n = {numbers[0]} to {numbers[-1]}"
+    rounded = any(panel.rounded for row in page for panel in row)
+    classes = " A difference between two numbers of the axis counts at the one farther from zero." if rounded else ""
     return (
         "Paired differences, first minus second system, in points of the scale: bars count participants. Left of the "
-        f"middle (dark) the second system is rated higher, right of it the first. {people}."
+        f"middle (dark) the second system is rated higher, right of it the first.{classes} {people}."
     )
 
 
@@ -115,16 +127,16 @@ def _draw(page: Sequence[Sequence[Panel]], simulated: bool) -> Figure:
 
 def _panel(axes: Axes, panel: Panel, x: float, top: float, width: float, unit: float) -> None:
     """``unit``: inches a participant."""
-    reach = panel.item.scale_max - panel.item.scale_min
+    reach = math.ceil((panel.item.scale_max - panel.item.scale_min) / panel.step)
     step, floor = width / (2 * reach + 1), top + PLOT
     line(axes, [x, x + width], [floor, floor], color=PALETTE.ink, linewidth=0.6)
     middle = x + width / 2
     line(axes, [middle, middle], [top - 0.05, floor], color=PALETTE.grid, linewidth=0.8, zorder=0.2)
-    label_every = max(1, round((2 * reach + 1) / 11))
+    label_every = max(1, round((2 * reach + 1) / 11)) if panel.step == 1 else math.ceil(reach / 2)
     for points in range(-reach, reach + 1):
         at = x + (points + reach + 0.5) * step
         if points % label_every == 0:
-            shown = f"{points:+d}".replace("-", "−") if points else "0"
+            shown = f"{points * panel.step:+d}".replace("-", "−") if points else "0"
             axes.text(at, floor + 0.02, shown, fontsize=SMALL, color=PALETTE.ink, ha="center", va="top")
         count = panel.counts.get(points, 0)
         if count:

@@ -1,7 +1,7 @@
 """How long the pages with the ratings were open, by condition.
 
-A page has one clock, from its appearance to each of its answers. The largest of these is the time to the last answer;
-how long one of several items on a page took was not measured.
+A page has one clock, from its appearance to each of its answers. The largest of these is the time to the last rating
+(other kinds of questions on the page are not among the ratings); how long one of several items took was not measured.
 """
 
 from __future__ import annotations

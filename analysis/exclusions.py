@@ -19,7 +19,7 @@ def exclusions(data: StudyData, comparisons: tuple[Comparison, ...]) -> Facts:
     """{participants, rows, missing_answers, with_and_without}.
 
     Args:
-        comparisons: of the repeated items, without the excluded participants.
+        comparisons: of the tested items, without the excluded participants.
     """
     facts = {
         "participants": data.left_out,
@@ -34,10 +34,8 @@ def _sides(data: StudyData, comparisons: tuple[Comparison, ...]) -> Facts:
     """item -> {without, with} -> the omnibus test that the design has."""
     if data.between or groups_of(data):
         test = _kruskal if data.between else _mixed
-        return {
-            item.key: {side: test(data, item, back) for side, back in SIDES.items()} for item in data.repeated_items
-        }
-    again = compare_items({item.key: data.by_condition(item, with_excluded=True) for item in data.repeated_items})
+        return {item.key: {side: test(data, item, back) for side, back in SIDES.items()} for item in data.tested_items}
+    again = compare_items({item.key: data.by_condition(item, with_excluded=True) for item in data.tested_items})
     return {
         without.item: {"without": _friedman(without.friedman), "with": _friedman(with_them.friedman)}
         for without, with_them in zip(comparisons, again, strict=True)

@@ -33,8 +33,10 @@ WIDTH_IN, HEIGHT_IN, DPI = 3.6, 3.0, 300
 """One journal column, at the resolution printers ask for."""
 PLOT_WIDTH_IN = 3.1
 """What the axis leaves of the width, roughly."""
-NUMBER_WIDE_PT, NUMBER_TALL_PT = 14.5, 5.8
-"""A mean of two decimals in Figure 9."""
+DIGIT_WIDE_PT, NUMBER_TALL_PT = 3.625, 5.8
+"""A character of a mean in Figure 9, and how tall they are."""
+MOST_TICKS = 11
+"""A longer scale has a tick at every fifth of it."""
 PNG_LEVEL = 4
 """zlib's level: a third of the time of the usual 6 for a file a tenth larger."""
 
@@ -86,7 +88,7 @@ def figure9(cells: Cells, *, theme: Theme = "light", simulated: bool = False) ->
     axes = figure.add_subplot()
     for place, condition in enumerate(conditions):
         column = {item: cells[item, condition] for item in items}
-        _draw_bars(axes, column, place, len(conditions), condition.label, palette)
+        _draw_bars(axes, column, place, len(conditions), condition.label, _wide(cells), palette)
     _dress(axes, items, cells, palette)
     figure.legend(
         *axes.get_legend_handles_labels(),
@@ -105,6 +107,19 @@ def figure9(cells: Cells, *, theme: Theme = "light", simulated: bool = False) ->
         _stamp(figure, axes, palette)
     laid_out(figure)
     return figure
+
+
+def by_scale(cells: Cells) -> tuple[Cells, ...]:
+    """The cells of each figure: what is rated on different scales does not share an axis."""
+    scales = dict.fromkeys((item.scale_min, item.scale_max) for item, _ in cells)
+    return tuple(
+        {
+            (item, condition): cell
+            for (item, condition), cell in cells.items()
+            if (item.scale_min, item.scale_max) == scale
+        }
+        for scale in scales
+    )
 
 
 def laid_out(figure: Figure) -> None:
@@ -149,9 +164,9 @@ def alt_text(cells: Cells) -> str:
 
 
 def _draw_bars(
-    axes: Axes, column: Mapping[Item, Description], place: int, of: int, label: str, palette: Palette
+    axes: Axes, column: Mapping[Item, Description], place: int, of: int, label: str, wide: float, palette: Palette
 ) -> None:
-    """One system's bars: place ``place`` of ``of`` in every item's group; the means stand below the axis."""
+    """One system's bars: place ``place`` of ``of`` in every item's group; the means (``wide`` points) stand below."""
     width = 0.8 / of
     xs = [group + (place - (of - 1) / 2) * width for group in range(len(column))]
     axes.bar(
@@ -171,18 +186,26 @@ def _draw_bars(
         halo: list[AbstractPathEffect] = [withStroke(linewidth=2.2, foreground=palette.background)]
         for artist in axes.errorbar(at, means, sds, fmt="none", **style).get_children():
             artist.set_path_effects(halo)
-    _write_means(axes, xs, column.values(), of, palette)
+    _write_means(axes, xs, column.values(), of, wide, palette)
 
 
-def _write_means(axes: Axes, xs: Sequence[float], cells: Iterable[Description], of: int, palette: Palette) -> None:
+def _write_means(
+    axes: Axes, xs: Sequence[float], cells: Iterable[Description], of: int, wide: float, palette: Palette
+) -> None:
     """Below the axis, where neither a bar nor a whisker can hide a number, nor a number them."""
     room = _room(len(xs), of)
     if room < NUMBER_TALL_PT:  # the table has them
         return
+    texts = [half_up(cell.mean) for cell in cells]
     at: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-    how: dict[str, Any] = {"fontsize": 5.5, "color": palette.ink, "rotation": 0 if room >= NUMBER_WIDE_PT else 90}
-    for x, cell in zip(xs, cells, strict=True):
-        axes.annotate(half_up(cell.mean), (x, 0), (0, -2), ha="center", va="top", **at, **how)
+    how: dict[str, Any] = {"fontsize": 5.5, "color": palette.ink, "rotation": 0 if room >= wide else 90}
+    for x, text in zip(xs, texts, strict=True):
+        axes.annotate(text, (x, 0), (0, -2), ha="center", va="top", **at, **how)
+
+
+def _wide(cells: Cells) -> float:
+    """Points that the longest mean takes."""
+    return DIGIT_WIDE_PT * max(len(half_up(cell.mean)) for cell in cells.values())
 
 
 def _room(items: int, systems: int) -> float:
@@ -197,7 +220,7 @@ def _dress(axes: Axes, items: Sequence[Item], cells: Cells, palette: Palette) ->
     top, bottom = max([high, *(m + sd for m, sd in known)]), min([low, *(m - sd for m, sd in known)])
     margin = 0.02 * (high - low)  # a whisker may end beyond the scale
     axes.set_ylim(bottom - margin if bottom < low else low, top + margin)
-    axes.set_yticks(range(low, high + 1))
+    axes.set_yticks(range(low, high + 1, 1 if high - low < MOST_TICKS else round((high - low) / 5)))
     axes.set_xlim(-0.55, len(items) - 0.45)
     width = max(12, round(42 / len(items)))
     axes.set_xticks(range(len(items)), [textwrap.fill(item.name, width) for item in items])
@@ -205,7 +228,8 @@ def _dress(axes: Axes, items: Sequence[Item], cells: Cells, palette: Palette) ->
     axes.set_xlabel(f"Bars: mean. Whiskers: ± SD. {n_label(cells)}", fontsize=6.5, color=palette.ink)
     axes.tick_params(labelsize=7, color=palette.ink, labelcolor=palette.ink, width=0.6)
     room = _room(len(items), len(cells) // len(items))
-    below = 0 if room < NUMBER_TALL_PT else 6.5 if room >= NUMBER_WIDE_PT else 15
+    wide = _wide(cells)
+    below = 0 if room < NUMBER_TALL_PT else 6.5 if room >= wide else wide + 0.5
     axes.tick_params(axis="x", length=0, pad=3.5 + below)
     axes.set_axisbelow(True)
     axes.yaxis.grid(True, color=palette.grid, linewidth=0.6)

@@ -62,7 +62,7 @@ def table(data: StudyData) -> Table:
         columns=["Sequence", "Out", "Allocated", *(f"Period {n}" for n in range(1, periods + 1)), "Completed"],
     )
     title = f"Participant flow by sequence ({flow.allocated} allocated)"
-    return Table("flow", title, frame, display, _stages(flow), words=2)
+    return Table("flow", title, frame, display, _stages(data), words=2)
 
 
 def alt_text(data: StudyData) -> str:
@@ -74,13 +74,16 @@ def alt_text(data: StudyData) -> str:
         f"{arm.completed} completed{f', out: {_account(arm.out)}' if arm.out else ''}."
         for arm in data.flow.arms
     ]
-    return f"Flow chart of the participants. {_stages(data.flow)} {' '.join(said)} {data.n} analysed."
+    return f"Flow chart of the participants. {_stages(data)} {' '.join(said)} {data.n} analysed."
 
 
-def _stages(flow: Flow) -> str:
+def _stages(data: StudyData) -> str:
+    flow = data.flow
     before = {"before consent": flow.not_consented, "after consent": flow.not_allocated}
     gone = "".join(f" Left {when}: {_account(out)}." for when, out in before.items() if out)
-    return f"{flow.arrived} arrived, {flow.consented} consented, {flow.allocated} were allocated to a sequence.{gone}"
+    whole = f" A period is finished with the last of the {data.cases} cases of its system." if data.cases > 1 else ""
+    reached = f"{flow.arrived} arrived, {flow.consented} consented, {flow.allocated} were allocated to a sequence."
+    return f"{reached}{gone}{whole}"
 
 
 def _account(out: Mapping[str, int]) -> str:

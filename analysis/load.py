@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.checks import checked_ratings
 from analysis.demographics import questions_of
 from analysis.errors import InputError, NoData
-from analysis.model import RATINGS, Condition, Item, StudyData
+from analysis.model import LIKERT, RATINGS, Condition, Item, Score, StudyData
 from analysis.people import (
     RUN_KINDS,
     check_people,
@@ -27,6 +27,7 @@ from analysis.people import (
     people_of,
     sequences_of,
 )
+from analysis.scores import declared, measure, scored
 from analysis.sources import RawTables, read_tables
 
 PAPER_CONDITIONS = {"text": "SkinGPT (text)", "cases": "SkinGPT + cases", "generated": "SkinGEN"}
@@ -47,7 +48,7 @@ def load(
 
     Args:
         path: study database (views ratings, participants, items, conditions, flow) or a CSV of
-            ratings; participants.csv, items.csv and conditions.csv beside it are used.
+            ratings; participants.csv, items.csv, scores.csv, questions.csv and so on beside it are used.
         run_kind: ``live``, ``pilot`` or ``reconstruction``; they are never mixed.
         study: needed only where the file holds several studies.
         definition: keep this version only (definition hash, or its first characters).
@@ -86,9 +87,10 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Counted:
-    """Everybody's ratings that can be counted, and what they were given to."""
+    """Everybody's ratings that can be counted, and what they were given to; the scores among both."""
 
     items: tuple[Item, ...]
+    scores: tuple[Score, ...]
     conditions: tuple[Condition, ...]
     ratings: pd.DataFrame
     bad_rows: tuple[str, ...]
@@ -103,24 +105,26 @@ def _analysed(raw: RawTables, asked: _Asked, hashes: tuple[str, ...], counted: _
     """The completed participants' part, and the account of the rest."""
     completed = asked.of("completed")
     ratings = counted.of(completed)
+    conditions, not_met = _met(counted.conditions, completed, ratings)
     return StudyData(
         source=raw.source,
         study=asked.study,
         run_kind=asked.run_kind,
         definitions=hashes,
         items=counted.items,
-        conditions=counted.conditions,
+        conditions=conditions,
         participants=described(completed, raw.source),
         ratings=_kept_columns(ratings),
-        flow=flow_of(raw, asked.study, asked.people),
+        flow=flow_of(raw, asked.study, asked.people, counted.cases),
         left_out=left_out_of(asked.people),
-        notes=(*asked.notes, *counted.notes),
+        notes=(*asked.notes, *counted.notes, *not_met),
         simulated=raw.simulated,
         last_answer=_last_answer(ratings),
         excluded_ratings=_kept_columns(counted.of(asked.of("excluded"))),
         excluded=sequences_of(asked.of("excluded")),
         bad_rows=counted.bad_rows,
         cases=counted.cases,
+        scores=counted.scores,
     )
 
 
@@ -129,15 +133,31 @@ def _counted(
 ) -> _Counted:
     rows = _rows(raw, asked, hashes)
     items, wording_notes = _items(raw, asked.study, hashes, rows, scale)
+    scores, score_notes = _scores(raw, asked.study, hashes, items)
     conditions = _conditions(raw, asked.study, hashes, rows)
     cases = cases_per_condition(rows)
     ratings, bad = checked_ratings(rows, items, conditions, raw.source.name, exclude_bad_rows, cases > 1)
-    notes = (*wording_notes, *_said_of(bad), *_said_of_cases(cases))
-    return _Counted(items, conditions, ratings, bad, cases, notes)
+    notes = (*wording_notes, *score_notes, *_said_of(bad), *_said_of_cases(cases))
+    measures = _named_apart((*items, *(measure(score, items) for score in scores)))
+    return _Counted(measures, scores, conditions, scored(ratings, scores, items), bad, cases, notes)
+
+
+def _met(
+    conditions: tuple[Condition, ...], completed: pd.DataFrame, ratings: pd.DataFrame
+) -> tuple[tuple[Condition, ...], tuple[str, ...]]:
+    """Those that somebody was allocated or rated, and a note on the others: while only one group of a mixed study has
+    completed, it is compared on what it met. All of them where the file does not say who was allocated what."""
+    drawn = [str(sequence).split(">") for sequence in completed.get("sequence", ()) if sequence]
+    met = {key for keys in drawn for key in keys} | set(ratings["condition"])
+    kept = tuple(condition for condition in conditions if condition.key in met)
+    if len(drawn) < len(completed) or len(kept) in (0, len(conditions)):
+        return conditions, ()
+    others = ", ".join(condition.label for condition in conditions if condition.key not in met)
+    return kept, (f"Nobody who completed the study was allocated {others}, which is in no figure, table or test yet.",)
 
 
 def cases_per_condition(rows: pd.DataFrame) -> int:
-    """How many cases each participant met in each condition: its periods are more than the conditions of a sequence."""
+    """How many cases each participant met in each condition: the periods are more than a sequence's conditions."""
     if "sequence" not in rows or "period" not in rows:
         return 1
     periods = pd.to_numeric(rows["period"], errors="coerce")
@@ -238,6 +258,7 @@ def _items(
             scale_min=int(row["scale_min"]),
             scale_max=int(row["scale_max"]),
             repeated=bool(int(row["repeated"])),
+            kind=str(row.get("kind") or LIKERT),
         )
         before = items.setdefault(item.key, item)
         if (before.scale_min, before.scale_max, before.repeated) != (
@@ -249,6 +270,15 @@ def _items(
         if before.wording != item.wording:
             notes.append(f"The wording of '{item.key}' differs between the pooled versions.")
     return _named_apart(items.values()), tuple(notes)
+
+
+def _scores(
+    raw: RawTables, study: str, hashes: tuple[str, ...], items: tuple[Item, ...]
+) -> tuple[tuple[Score, ...], tuple[str, ...]]:
+    if raw.scores is None or raw.items is None:
+        return (), ()
+    chosen = (raw.scores["study"] == study) & raw.scores["definition_hash"].astype(str).isin(hashes)
+    return declared(raw.scores[chosen], items, raw.source)
 
 
 def _named_apart(items: Iterable[Item]) -> tuple[Item, ...]:

@@ -6,20 +6,20 @@ Nothing is said of what was not done: every sentence depends on the facts of res
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from analysis.bootstrap import DRAWS
 from analysis.facts import Facts
 from analysis.friedman import EXACT_N
 from analysis.mixed_design import groups_of
-from analysis.model import StudyData
+from analysis.model import SCORE, Item, StudyData
 
 HASH_SHOWN = 12
 
 
 def paragraph(data: StudyData, facts: Facts) -> str:
     """Plain text, ready for a methods section."""
-    return " ".join([*_design(data), *_tests(data, facts), *_sources(data, facts)])
+    return " ".join([*_design(data), *_scores(data), *_tests(data, facts), *_sources(data, facts)])
 
 
 def _design(data: StudyData) -> Iterator[str]:
@@ -27,13 +27,13 @@ def _design(data: StudyData) -> Iterator[str]:
     gone = ", ".join(f"{number} {reason}" for reason, number in data.left_out.items()) or "nobody"
     yield f"{data.n} participants completed the study and were analysed (left out: {gone})."
     if data.repeated_items and len(data.conditions) > 1:
-        compared = f"of {len(data.conditions)} systems ({systems}) on {_items(len(data.repeated_items))}"
+        compared = f"of {len(data.conditions)} systems ({systems}) on {_items(_rated(data.repeated_items))}"
         yield f"{_who_met_what(data)} {compared}."
         arms = len(set(data.sequences.values()))
         if not data.between and arms > 1:
             yield f"The order of the systems followed {arms} sequences."
-    if data.single_items:
-        yield f"{_items(len(data.single_items)).capitalize()} {_were(len(data.single_items))} rated once."
+    if once := _rated(data.single_items):
+        yield f"{_items(once).capitalize()} {_were(once)} rated once."
     if data.bad_rows:
         yield f"{len(data.bad_rows)} ratings that cannot be right were left out."
     if data.simulated:
@@ -45,16 +45,26 @@ def _who_met_what(data: StudyData) -> str:
     if groups:
         sizes = ", ".join(f"{number} {_joined(data, group)}" for group, number in sorted(groups.items()))
         return f"Groups of participants ({sizes}) each rated their own"
-    if data.between:
-        return "Each participant rated one"
-    most = max((len(set(order.split(">"))) for order in data.allocated.values()), default=len(data.conditions))
-    return f"Each participant rated {'every one' if most == len(data.conditions) else most}"
+    return "Each participant rated one" if data.between else "Each participant rated every one"
 
 
 def _joined(data: StudyData, group: str) -> str:
     """``text + cases`` in the labels of the conditions."""
     labels = {condition.key: condition.label for condition in data.conditions}
     return " and ".join(labels.get(key, key) for key in group.split(" + "))
+
+
+def _scores(data: StudyData) -> Iterator[str]:
+    for score in data.scores:
+        yield f"{score.name} is a score: {score.rule} (none where an answer is missing)."
+    tested = {item.key for item in data.tested_items}
+    if len(data.conditions) > 1 and any(score.key in tested for score in data.scores):
+        yield "Scores were compared between the systems, and the items that they are made of were not."
+
+
+def _rated(items: Sequence[Item]) -> int:
+    """How many of them participants answered: a score is computed."""
+    return sum(item.kind != SCORE for item in items)
 
 
 def _items(number: int) -> str:
@@ -122,12 +132,16 @@ def _pairs(facts: Facts, tested: list[Facts]) -> Iterator[str]:
 
 def _sensitivity(data: StudyData, facts: Facts, tested: list[Facts]) -> Iterator[str]:
     mixed = facts["design"] == "mixed"
-    anova = "repeated-measures ANOVA with the Greenhouse–Geisser correction and generalised η², "
+    anova = ", repeated-measures ANOVA with the Greenhouse–Geisser correction and generalised η²,"
     yield (
-        f"Sensitivity: {'' if mixed else 'Iman–Davenport F, '}Wilcoxon with Pratt's zeros (exact), "
-        f"{'' if mixed else anova}paired t-tests, and a cumulative logit model with a random intercept per participant "
-        "(10 adaptive Gauss–Hermite nodes, likelihood ratio over its degrees of freedom, read from F)."
+        f"Sensitivity: {'' if mixed else 'Iman–Davenport F, '}Wilcoxon with Pratt's zeros (exact)"
+        f"{'' if mixed else anova} and paired t-tests."
     )
+    if any(item["clmm"] is not None for item in tested):
+        yield (
+            "Ratings on points of a scale were also examined with a cumulative logit model with a random intercept per "
+            "participant (10 adaptive Gauss–Hermite nodes, likelihood ratio over its degrees of freedom, read from F)."
+        )
     if any(item.get("order") for item in tested):
         yield (
             "Period was examined with linear mixed models (Satterthwaite), with participants as fixed effects and by "

@@ -17,7 +17,7 @@ from analysis.export import Table
 from analysis.mixed import Effect
 from analysis.mixed_design import MixedDesign, mixed_design
 from analysis.model import Item, StudyData
-from analysis.tables import TEST_COLUMNS, once, pair_cells, pair_columns
+from analysis.tables import TEST_COLUMNS, once, pair_cells, pair_columns, parts_note
 
 Row = dict[str, object]
 Shown = tuple[str, ...]
@@ -45,7 +45,7 @@ def mixed_tests(data: StudyData, comparisons: Sequence[Comparison]) -> Table:
     pairs = {found.item: found.pairs for found in comparisons}
     lines = [
         (item, row, cells)
-        for item in data.repeated_items
+        for item in data.tested_items
         for row, cells in _of_item(item, mixed_design(data, item), pairs[item.key], labels)
     ]
     frame = pd.DataFrame([{"item": item.key, **row} for item, row, _ in lines], columns=list(TEST_COLUMNS))
@@ -54,7 +54,8 @@ def mixed_tests(data: StudyData, comparisons: Sequence[Comparison]) -> Table:
     shown = [(item.name, *cells) for item, _, cells in lines]
     display = pd.DataFrame(shown, columns=["Item", "Comparison", "n", "Equal", "Statistic", "p", "p (Holm)", "Effect"])
     display["Item"] = once(display["Item"])
-    return Table("tests", f"Comparison of the systems (n = {data.n})", frame, display, NOTE, words=2)
+    note = " ".join([NOTE, *parts_note(data)])
+    return Table("tests", f"Comparison of the systems (n = {data.n})", frame, display, note, words=2)
 
 
 def _of_item(

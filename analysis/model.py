@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from analysis.describe import Description, describe
+from analysis.describe import MINUS, Description, describe
 
 RATINGS = ("participant", "condition", "item", "value", "period", "duration_s")
 """Columns of a study's ratings."""
@@ -20,16 +22,23 @@ DECISIONS = ("participant", "condition", "initial", "advice", "final", "truth")
 EXPOSURES = ("participant", "condition", "photo", "known_label", "truth", "diagnosis", "manifest")
 REPLIES = ("participant", "condition", "response_s")
 QUESTIONS = ("definition_hash", "study", "step", "position", "item", "kind", "options", "unit")
+SCORES = ("definition_hash", "study", "score", "label", "method", "items", "reverse", "add", "times")
+"""Columns of the declared scores; items and reverse are JSON lists of items."""
 PAIRS = ("participant", "condition", "item", "left_side", "right_side", "chosen")
 """Columns of the pairwise choices, one row a pair that was shown; condition is None for a pair shown once."""
 
 ONCE = "once"
 """In the place of a condition, for items that are rated once."""
 
+LIKERT, SLIDER, SCORE = "likert", "slider", "score"
+"""Kinds of measures: a statement rated on labelled points, a slider, a score made of several of them."""
+MOST_POINTS = 11
+"""Of a longer slider the points are not counted: nobody could tell the parts of such a bar apart."""
+
 
 @dataclass(frozen=True)
 class Item:
-    """One rated statement. ``repeated`` items are rated after every condition, others once.
+    """One rated statement, slider or score. ``repeated`` items are rated after every condition, others once.
 
     ``name`` is short, for axes and tables, and differs between the items of a study.
     """
@@ -41,6 +50,40 @@ class Item:
     scale_min: int
     scale_max: int
     repeated: bool
+    kind: str = LIKERT
+
+    @property
+    def counted(self) -> bool:
+        """Whether it is told how many gave each answer: not where there are many values."""
+        return self.kind == LIKERT or (self.kind == SLIDER and self.scale_max - self.scale_min < MOST_POINTS)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a score is made: (mean or sum of its items + ``add``) x ``times``.
+
+    ``reverse``: items keyed the other way, of which minimum + maximum − answer counts.
+    """
+
+    key: str
+    name: str
+    items: tuple[str, ...]
+    reverse: tuple[str, ...]
+    method: str
+    add: float
+    times: float
+
+    def of(self, values: Sequence[float]) -> float:
+        """The score of one answer to each item, reversed already."""
+        total = math.fsum(values)
+        return ((total if self.method == "sum" else total / len(values)) + self.add) * self.times
+
+    @property
+    def rule(self) -> str:
+        """``sum of a, b (reversed), −2, times 2.5``."""
+        items = ", ".join(f"{item} (reversed)" if item in self.reverse else item for item in self.items)
+        add = f", {self.add:+g}".replace("-", MINUS) if self.add else ""
+        return f"{self.method} of {items}{add}{f', times {self.times:g}' if self.times != 1 else ''}"
 
 
 @dataclass(frozen=True)
@@ -73,7 +116,8 @@ class Arm:
 
     Attributes:
         sequence: ``text>cases>generated``.
-        finished: how many finished the first period, the second, ...; empty where that is not known.
+        finished: how many finished the first condition of it, the second, ..., with all their cases; empty where that
+            is not known.
         out: reason -> number, of those who were allocated and are not analysed.
     """
 
@@ -107,10 +151,13 @@ class StudyData:
     """The part of a study that is analysed, and the account of the part that is not.
 
     Attributes:
+        items: what was rated, and after it the scores made of it.
+        conditions: in the study's order; without those that nobody who completed was allocated.
         participants: completed participants, one row each: participant, sequence (or None) and
             demographics (dict).
-        ratings: their ratings, the columns RATINGS: participant, condition (None for items rated
-            once), item, value (float), period and duration_s (float, NaN where unknown).
+        ratings: their ratings and scores, the columns RATINGS: participant, condition (None for items rated
+            once), item, value (float), period and duration_s (float, NaN where unknown). One row a rating: in a
+            condition with several cases an item has several, one a period.
         left_out: reason -> number of participants not analysed, in order of the reasons.
         notes: plain sentences that a reader of the results must know.
         last_answer: newest answered_at (ISO-8601, UTC) among the ratings, where known.
@@ -123,6 +170,7 @@ class StudyData:
             input does not have them.
         questions: what was asked about the participants, in the study's order; None where the input does not have it.
         pairs: the columns PAIRS, of the analysed participants; None where the input does not have them.
+        scores: how the scores among ``items`` are made.
     """
 
     source: Path
@@ -147,6 +195,7 @@ class StudyData:
     pairs: pd.DataFrame | None = None
     excluded: pd.DataFrame | None = None
     questions: tuple[Question, ...] | None = None
+    scores: tuple[Score, ...] = ()
 
     @property
     def n(self) -> int:
@@ -156,6 +205,16 @@ class StudyData:
     @property
     def repeated_items(self) -> tuple[Item, ...]:
         return tuple(item for item in self.items if item.repeated)
+
+    @property
+    def tested_items(self) -> tuple[Item, ...]:
+        """What is compared between the conditions: of a score's items the score alone."""
+        return tuple(item for item in self.repeated_items if item.key not in self.score_of)
+
+    @cached_property
+    def score_of(self) -> dict[str, str]:
+        """item -> name of the score (or the first of them) that it is part of."""
+        return {key: score.name for score in reversed(self.scores) for key in score.items}
 
     @property
     def single_items(self) -> tuple[Item, ...]:
@@ -207,7 +266,8 @@ class StudyData:
         """n, mean, SD, median and counts of an item (in a condition), computed when it is first asked for."""
         cell = item.key, condition.key if condition else ONCE
         if cell not in self._described:
-            self._described[cell] = describe(self.values(item, condition), item.scale_min, item.scale_max)
+            found = describe(self.values(item, condition), item.scale_min, item.scale_max)
+            self._described[cell] = found if item.counted else replace(found, counts={})
         return self._described[cell]
 
     @cached_property
@@ -217,7 +277,7 @@ class StudyData:
     @cached_property
     def absent(self) -> dict[str, dict[str, list[str]]]:
         """item -> condition (or ``once``) -> analysed participants without that answer, where there are any."""
-        found = {item.key: self._absent(item) for item in self.items}
+        found = {item.key: self._absent(item) for item in self.items if item.kind != SCORE}
         return {key: cells for key, cells in found.items() if cells}
 
     def _absent(self, item: Item) -> dict[str, list[str]]:
@@ -252,6 +312,16 @@ class StudyData:
     def by_condition(self, item: Item, with_excluded: bool = False) -> pd.DataFrame:
         """(participants, conditions) floats of a repeated item, NaN where nothing was answered; means over cases."""
         return self._wide(item, with_excluded=True) if with_excluded else self._by_condition[item.key]
+
+    def by_place(self, item: Item) -> pd.DataFrame:
+        """One row per participant and condition of a repeated item, the columns RATINGS: ``value`` is the mean over the
+        cases, ``period`` the place of the condition among the participant's, 1 for the first."""
+        rows = self.of_item(item).dropna(subset=["period"])
+        if self.cases == 1:
+            return rows
+        rows = rows.assign(period=(rows["period"] - 1) // self.cases + 1)
+        means = rows.groupby(["participant", "condition", "item", "period"], sort=False)[["value", "duration_s"]].mean()
+        return means.reset_index()[list(RATINGS)]
 
     @cached_property
     def _by_condition(self) -> dict[str, pd.DataFrame]:

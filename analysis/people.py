@@ -123,7 +123,8 @@ def sequences_of(people: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def flow_of(raw: RawTables, study: str, people: pd.DataFrame) -> Flow:
+def flow_of(raw: RawTables, study: str, people: pd.DataFrame, cases: int = 1) -> Flow:
+    """``cases``: that a participant rates in each condition; a condition is finished with the last of them."""
     completed = int((people["outcome"] == "completed").sum())
     if raw.flow is None:
         return Flow(len(people), None, None, completed)
@@ -138,20 +139,20 @@ def flow_of(raw: RawTables, study: str, people: pd.DataFrame) -> Flow:
         completed=completed,
         not_consented=left_out_of(reached[~consented & ~allocated]),
         not_allocated=left_out_of(reached[consented & ~allocated]),
-        arms=_arms(reached[allocated]),
+        arms=_arms(reached[allocated], cases),
     )
 
 
-def _arms(allocated: pd.DataFrame) -> tuple[Arm, ...]:
+def _arms(allocated: pd.DataFrame, cases: int) -> tuple[Arm, ...]:
     if "sequence" not in allocated or allocated["sequence"].isna().all():
         return ()
-    return tuple(_arm(str(sequence), rows) for sequence, rows in allocated.groupby("sequence", sort=True))
+    return tuple(_arm(str(sequence), rows, cases) for sequence, rows in allocated.groupby("sequence", sort=True))
 
 
-def _arm(sequence: str, rows: pd.DataFrame) -> Arm:
+def _arm(sequence: str, rows: pd.DataFrame, cases: int) -> Arm:
     finished: tuple[int, ...] = ()
     if "periods_finished" in rows and rows["periods_finished"].notna().all():
         reached = rows["periods_finished"].astype(int)
-        finished = tuple(int((reached >= period).sum()) for period in range(1, sequence.count(">") + 2))
+        finished = tuple(int((reached >= place * cases).sum()) for place in range(1, sequence.count(">") + 2))
     completed = int((rows["outcome"] == "completed").sum())
     return Arm(sequence, len(rows), finished, completed, left_out_of(rows))

@@ -1,8 +1,9 @@
-"""How many participants does a within-subject study need? By simulation, with the study's own tests.
+"""How many participants does a study need, within or between subjects? By simulation, with the study's own tests.
 
 A simulated rating is the middle of the scale, plus the person (normal, PERSON_SD), plus noise (normal,
 NOISE_SD), plus the planned effect, rounded to a point of the scale: what ``python -m study_app simulate``
-draws, so that a planned study can be tried as a whole as well.
+draws, so that a planned study can be tried as a whole as well. Between subjects a participant rates one condition, and
+n counts the participants of all conditions together. Of several cases in a condition the mean is tested.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from analysis.between import kruskal_wallis, mann_whitney
 from analysis.errors import InputError
 from analysis.friedman import Floats, friedman
 from analysis.holm import holm
@@ -40,6 +42,9 @@ class Plan:
         conditions: keys in the study's order.
         shifts: (k,) planned effect of each condition in scale points, before rounding.
         planned_n: the study's own number; 0 where it names none.
+        between: every participant meets one condition only.
+        cases: how many cases a participant rates in a condition.
+        block: participants with whom every sequence is met equally often (between: every condition).
     """
 
     item: str
@@ -48,6 +53,9 @@ class Plan:
     low: int
     high: int
     planned_n: int
+    between: bool
+    cases: int
+    block: int
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -75,25 +83,96 @@ def read_plan(path: Path, effects: list[str]) -> Plan:
     """Read a study file and the planned effects (``trust:generated=+0.6``), all on one item.
 
     Raises:
-        InputError: the file is no study file, or an effect names what the study does not have.
+        InputError: the file is no study file, its design is mixed, or an effect names what the study does not have or
+            tests as part of a score.
     """
+    study = _yaml(path)
     try:
-        study = yaml.safe_load(path.read_text("utf-8"))
+        _refuse_parts(study, path.parent / "instruments", effects)
+        plan, kind = _planned(study, effects), str((study.get("design") or {}).get("kind", "within"))
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise InputError(f"{path}: not a study file. Check it with python -m study_app check.") from error
+    if kind not in ("within", "between"):
+        raise InputError(
+            f"{path}: the design is {kind}; the power is that of within and between designs. Try a mixed study as a "
+            "whole: python -m study_app simulate with --effect, then python -m analysis report."
+        )
+    return plan
+
+
+def _yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{path}: cannot be read as YAML ({error}).") from error
-    try:
-        conditions = tuple(str(condition["key"]) for condition in study["conditions"])
-        items = {str(item["id"]): item for item in study["items"] if item.get("repeated") and item.get("scale")}
-        sizes = _sizes(effects, items, conditions)
-        name = next(iter(sizes))[0]
-        scale = study["scales"][items[name]["scale"]]
-        low = int(scale.get("minimum", 1))
-        planned = int(study.get("planned_n", 0))
-        high = low + len(scale["labels"]) - 1
-    except (TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{path}: not a study file. Check it with python -m study_app check.") from error
-    shifts = tuple(sizes.get((name, condition), 0.0) for condition in conditions)
-    return Plan(name, conditions, shifts, low, high, planned)
+
+
+def _refuse_parts(study: Mapping[str, Any], folder: Path, effects: list[str]) -> None:
+    """Of an item that is part of a score the report has no test: its power would be that of a test nobody sees.
+
+    Args:
+        folder: where the study's instruments are looked for; the app's own ones may lie elsewhere.
+    """
+    files = [folder / f"{row['instrument']}.yaml" for row in study["items"] if "instrument" in row]
+    scores = [score for source in (study, *(_yaml(f) for f in files if f.is_file())) for score in _scores(source)]
+    score_of = {str(item): str(score["name"]) for score in reversed(scores) for item in score["items"]}
+    score_of |= {str(score["id"]): str(score["name"]) for score in scores}
+    plain = {str(row["id"]) for row in study["items"] if "id" in row}
+    elsewhere = ", ".join(file.stem for file in files if not file.is_file())
+    for item in (text.partition(":")[0] for text in effects):
+        if item in score_of:
+            what = f"belongs to the score '{score_of[item]}', which is tested in place of its items"
+        elif elsewhere and item not in plain:
+            what = f"is no item of the study file, and items of an instrument ({elsewhere}) are tested as scores"
+        else:
+            continue
+        raise InputError(
+            f"effect on '{item}': it {what}. The power is that of single items. Try the study as a whole: python -m "
+            "study_app simulate, then python -m analysis report."
+        )
+
+
+def _scores(source: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(source.get("scores") or ())
+
+
+def _planned(study: Mapping[str, Any], effects: list[str]) -> Plan:
+    """What the file says. Raises InputError, and KeyError and the like where it is no study file."""
+    conditions = tuple(str(condition["key"]) for condition in study["conditions"])
+    items = {str(item["id"]): item for item in study["items"] if _is_rated(item)}
+    sizes = _sizes(effects, items, conditions)
+    name = next(iter(sizes))[0]
+    scale, design = study["scales"][items[name]["scale"]], study.get("design") or {}
+    low, between = int(scale.get("minimum", 1)), design.get("kind") == "between"
+    return Plan(
+        item=name,
+        conditions=conditions,
+        shifts=tuple(sizes.get((name, condition), 0.0) for condition in conditions),
+        low=low,
+        high=low + len(scale["labels"]) - 1,
+        planned_n=int(study.get("planned_n", 0)),
+        between=between,
+        cases=int(study["photo"].get("cases_per_condition", 1)),
+        block=len(conditions) if between else _sequences(design, len(conditions)),
+    )
+
+
+def _is_rated(item: Mapping[str, Any]) -> bool:
+    """Asked after every condition on a scale, and no attention check."""
+    return bool(item.get("repeated") and item.get("scale")) and item.get("attention_check") is None
+
+
+def _sequences(design: Mapping[str, Any], conditions: int) -> int:
+    """How many sequences a within design has; of all orders of many conditions only as many as conditions count,
+    since nobody recruits by the hundred and twenty."""
+    match design.get("sequences", "all_orders"):
+        case "fixed":
+            return len(design["orders"])
+        case "latin_square":
+            return conditions
+        case "williams":
+            return conditions * (1 + conditions % 2)
+    return math.factorial(conditions) if conditions <= 4 else conditions
 
 
 def _sizes(effects: list[str], items: Mapping[str, Any], conditions: tuple[str, ...]) -> dict[tuple[str, str], float]:
@@ -113,22 +192,34 @@ def _sizes(effects: list[str], items: Mapping[str, Any], conditions: tuple[str, 
 
 
 def draw(plan: Plan, n: int, generator: np.random.Generator) -> Floats:
-    """(n, k) ratings of one simulated study."""
-    person = generator.normal(0, PERSON_SD, (n, 1))
-    noise = generator.normal(0, NOISE_SD, (n, len(plan.conditions)))
-    latent = (plan.low + plan.high) / 2 + np.array(plan.shifts) + person + noise
-    return np.clip(np.floor(latent + 0.5), plan.low, plan.high)
+    """(n, k) ratings of one simulated study, of several cases the mean. Between subjects NaN where the participant did
+    not meet the condition: they are dealt in turn, so that groups differ by one at most."""
+    conditions = len(plan.conditions)
+    person = generator.normal(0, PERSON_SD, (n, 1, 1))
+    noise = generator.normal(0, NOISE_SD, (n, conditions, plan.cases))
+    latent = (plan.low + plan.high) / 2 + np.array(plan.shifts)[:, None] + person + noise
+    ratings: Floats = np.clip(np.floor(latent + 0.5), plan.low, plan.high).mean(axis=2)
+    if plan.between:
+        ratings[np.arange(n)[:, None] % conditions != np.arange(conditions)] = np.nan
+    return ratings
 
 
 def p_value(ratings: Floats, plan: Plan, test: str) -> float:
-    """The p that the report would give: Friedman's, or the pair's after Holm over the pairs; 1 without a difference."""
+    """The p that the report would give, 1 without a difference: Friedman's or between subjects Kruskal and Wallis's; of
+    a pair Wilcoxon's or Mann and Whitney's, after Holm over the pairs."""
+    groups = [column[~np.isnan(column)] for column in ratings.T]
     if test == ALL:
-        p = friedman(ratings).p
+        p = _of_all(groups) if plan.between else friedman(ratings).p
     else:
-        pairs = list(combinations(range(len(plan.conditions)), 2))
-        corrected = holm([signed_rank(ratings[:, a] - ratings[:, b]).p for a, b in pairs])
-        p = corrected[plan.tests.index(test) - 1]
+        pairs = combinations(groups, 2)
+        found = [mann_whitney(a, b).p if plan.between else signed_rank(a - b).p for a, b in pairs]
+        p = holm(found)[plan.tests.index(test) - 1]
     return 1.0 if p is None else p
+
+
+def _of_all(groups: list[Floats]) -> float | None:
+    whole = kruskal_wallis(groups)
+    return whole.p if whole.p_exact is None else whole.p_exact
 
 
 def power_at(
@@ -144,7 +235,7 @@ def power_at(
 
 
 def sample_size(plan: Plan, target: float, at: Callable[[int], Power]) -> tuple[int | None, list[Power]]:
-    """The smallest multiple of the number of orders with that power, and all sizes that were tried, by n.
+    """The smallest multiple of ``plan.block`` with that power, and all sizes that were tried, by n.
 
     Doubles until the target is reached, then halves the interval: power grows with n but for the Monte
     Carlo error. None where LARGEST_N does not reach it.
@@ -152,19 +243,18 @@ def sample_size(plan: Plan, target: float, at: Callable[[int], Power]) -> tuple[
     Args:
         at: n -> its power.
     """
-    unit = math.factorial(len(plan.conditions)) if len(plan.conditions) <= 4 else len(plan.conditions)
     tried: dict[int, Power] = {}
 
     def reached(blocks: int) -> bool:
-        tried[blocks] = at(blocks * unit)
+        tried[blocks] = at(blocks * plan.block)
         return tried[blocks].power >= target
 
-    low, high = 0, max(1, math.ceil(12 / unit))
+    low, high = 0, max(1, math.ceil(12 / plan.block))
     while not reached(high):
         low, high = high, high * 2
-        if high * unit > LARGEST_N:
+        if high * plan.block > LARGEST_N:
             return None, [tried[blocks] for blocks in sorted(tried)]
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) else (middle, high)
-    return high * unit, [tried[blocks] for blocks in sorted(tried)]
+    return high * plan.block, [tried[blocks] for blocks in sorted(tried)]

@@ -25,7 +25,11 @@ def power(
         typer.Option(help="Planned effect, ITEM:CONDITION=POINTS, for instance trust:generated=+0.6; may be repeated."),
     ],
     test: Annotated[
-        str, typer.Option(help="'all' (Friedman), or a pair such as text-generated (Wilcoxon, Holm over the pairs).")
+        str,
+        typer.Option(
+            help="'all' (Friedman; between subjects Kruskal–Wallis), or a pair such as text-generated (Wilcoxon; "
+            "between subjects Mann–Whitney; Holm over the pairs)."
+        ),
     ] = ALL,
     target: Annotated[float, typer.Option(min=0.05, max=0.99, help="Power to reach.")] = 0.8,
     alpha: Annotated[float, typer.Option(min=0.001, max=0.2, help="Level of the test.")] = 0.05,
@@ -33,10 +37,12 @@ def power(
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same studies.")] = SEED,
     out: Annotated[Path | None, typer.Option(help="Folder for power.csv, power.png and power.svg.")] = None,
 ) -> None:
-    """Say how many participants a within-subject study needs, by simulating it with its own test.
+    """Say how many participants a within or between-subject study needs, by simulating it with its own test.
 
-    Exit codes: 0 a size was found, or 1,000 participants are too few, which is said; 2 the study file
-    or an option cannot be used, and the message says why.
+    Between subjects n counts the participants of all conditions together.
+
+    Exit codes: 0 a size was found, or 1,000 participants are too few, which is said; 2 the study file (a mixed design,
+    for instance) or an option cannot be used, and the message says why.
     """
     try:
         plan = read_plan(study, effect)
@@ -69,11 +75,15 @@ def _search(
 
 
 def _sentence(plan: Plan, test: str, target: float, found: int | None, tried: list[Power]) -> str:
-    what = "Friedman's test" if test == ALL else f"the pair {test} (Wilcoxon, Holm-corrected)"
+    of_all, of_pair = ("the Kruskal–Wallis test", "Mann–Whitney") if plan.between else ("Friedman's test", "Wilcoxon")
+    what = of_all if test == ALL else f"the pair {test} ({of_pair}, Holm-corrected)"
     needed = f"{found} participants" if found else f"more than {tried[-1].n} participants"
+    if plan.between:
+        needed += f" in total, {found // plan.block} in each condition" if found else " in total"
     planned = next((size for size in tried if size.n == plan.planned_n), None)
     own = f" The study plans {planned.n}: power {planned.power:.3f} ± {planned.error:.3f}." if planned else ""
-    return f"Power {target:g} for {what} of '{plan.item}' needs {needed}.{own}"
+    mean = f" (the mean of {plan.cases} cases)" if plan.cases > 1 else ""
+    return f"Power {target:g} for {what} of '{plan.item}'{mean} needs {needed}.{own}"
 
 
 def curve(plan: Plan, test: str, target: float, tried: list[Power]) -> Figure:
@@ -89,7 +99,7 @@ def curve(plan: Plan, test: str, target: float, tried: list[Power]) -> Figure:
         f"target {target:g}", (max(sizes), target), (0, 3), textcoords="offset points", ha="right", fontsize=7
     )
     axes.set_ylim(0, 1.02)
-    axes.set_xlabel("Participants", fontsize=7)
+    axes.set_xlabel("Participants in total, one condition each" if plan.between else "Participants", fontsize=7)
     axes.set_ylabel("Power (± 95 % Monte Carlo error)", fontsize=7)
     shifts = ", ".join(f"{key} {shift:+g}" for key, shift in zip(plan.conditions, plan.shifts, strict=True) if shift)
     axes.set_title(f"{plan.item}: {shifts or 'no effect'}; test: {test}", fontsize=7)

@@ -27,7 +27,7 @@ from analysis.load import load
 from analysis.methods import paragraph
 from analysis.mixed_design import groups_of
 from analysis.mixed_table import mixed_tests
-from analysis.model import StudyData
+from analysis.model import SCORE, StudyData
 from analysis.pairs import pairs_table
 from analysis.pictures import KINDS, Picture
 from analysis.reliance_table import reliance_table
@@ -51,6 +51,11 @@ class Summary:
     comparisons: tuple[Comparison, ...]
     cells: figures.Cells
     seed: int = SEED
+
+    @cached_property
+    def pages(self) -> tuple[figures.Cells, ...]:
+        """What each figure of Figure 9 draws: one a scale, the first mostly the only one."""
+        return figures.by_scale(self.cells)
 
     @property
     def n(self) -> int:
@@ -133,33 +138,37 @@ class Summary:
         """False for a study without repeated items, or with more systems than Figure 9 has colours."""
         return 0 < len(self.data.conditions) <= len(figures.PALETTES["light"].bars) and bool(self.cells)
 
-    def figure9(self, theme: Theme = "light", kind: Format = "png") -> bytes:
-        """Figure 9 as file bytes, identical to those that ``write`` exports for the same theme."""
-        if (theme, kind) not in self._drawn:
-            drawn = figures.figure9_bytes(self.cells, theme=theme, kind=kind, simulated=self.simulated)
-            self._drawn[theme, kind] = drawn
-        return self._drawn[theme, kind]
+    def figure9(self, theme: Theme = "light", kind: Format = "png", page: int = 0) -> bytes:
+        """A page of Figure 9 as file bytes, identical to those that ``write`` exports for the same theme."""
+        if (theme, kind, page) not in self._drawn:
+            drawn = figures.figure9_bytes(self.pages[page], theme=theme, kind=kind, simulated=self.simulated)
+            self._drawn[theme, kind, page] = drawn
+        return self._drawn[theme, kind, page]
 
     def figure9_files(self, theme: Theme = "light") -> dict[str, bytes]:
-        """File name -> bytes of every kind of Figure 9, drawn once."""
-        if any((theme, kind) not in self._drawn for kind in KINDS):
-            drawn = figures.figure9(self.cells, theme=theme, simulated=self.simulated)
-            self._drawn.update({(theme, kind): figures.render(drawn, kind) for kind in KINDS})
-        return {f"figure9.{kind}": self._drawn[theme, kind] for kind in KINDS}
+        """File name -> bytes of every kind of Figure 9 (figure9_2 and so on for further scales), drawn once."""
+        found: dict[str, bytes] = {}
+        for page, cells in enumerate(self.pages):
+            if any((theme, kind, page) not in self._drawn for kind in KINDS):
+                drawn = figures.figure9(cells, theme=theme, simulated=self.simulated)
+                self._drawn.update({(theme, kind, page): figures.render(drawn, kind) for kind in KINDS})
+            name = "figure9" if page == 0 else f"figure9_{page + 1}"
+            found |= {f"{name}.{kind}": self._drawn[theme, kind, page] for kind in KINDS}
+        return found
 
     @cached_property
-    def _drawn(self) -> dict[tuple[Theme, Format], bytes]:
+    def _drawn(self) -> dict[tuple[Theme, Format, int], bytes]:
         """What was drawn already: the page and the files show the same."""
         return {}
 
-    @property
-    def figure_caption(self) -> str:
-        wordings = " ".join(f"{item.name}: “{item.wording}”" for item in self.data.repeated_items)
-        return f"Figure 9. Ratings by system, mean ± SD, {figures.n_label(self.cells)}. {wordings}"
+    def figure_caption(self, page: int = 0) -> str:
+        cells = self.pages[page]
+        items = dict.fromkeys(item for item, _ in cells)
+        said = (i.wording + "." if i.kind == SCORE else f"{i.name}: “{i.wording}”" for i in items)
+        return f"Figure 9. Ratings by system, mean ± SD, {figures.n_label(cells)}. {' '.join(said)}"
 
-    @property
-    def figure_alt(self) -> str:
-        return figures.alt_text(self.cells)
+    def figure_alt(self, page: int = 0) -> str:
+        return figures.alt_text(self.pages[page])
 
 
 def summarise(
@@ -186,7 +195,7 @@ def summarise(
         scale=scale,
         exclude_bad_rows=exclude_bad_rows,
     )
-    comparisons = compare_items({item.key: data.by_condition(item) for item in data.repeated_items}, data.met)
+    comparisons = compare_items({item.key: data.by_condition(item) for item in data.tested_items}, data.met)
     return Summary(
         data=data,
         table3=accounted(table3(data), data),
@@ -194,7 +203,7 @@ def summarise(
         ratings_by_condition=accounted(tables.ratings_by_condition(data), data),
         tests=accounted(_tests(data, comparisons), data),
         comparisons=comparisons,
-        cells=tables.describe_conditions(data),
+        cells={cell: found for cell, found in tables.describe_conditions(data).items() if cell[0] in data.tested_items},
         seed=seed,
     )
 
@@ -251,9 +260,10 @@ def html(summary: Summary) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"apa": apa.rich, "uri": _data_uri}
-    images = (
-        {theme: _data_uri(summary.figure9(theme, "svg")) for theme in figures.PALETTES} if summary.has_figure else {}
-    )
+    images = [
+        {theme: _data_uri(summary.figure9(theme, "svg", page)) for theme in figures.PALETTES}
+        for page in range(len(summary.pages) if summary.has_figure else 0)
+    ]
     return environment.get_template("report.html.j2").render(
         summary=summary, data=summary.data, images=images, stamp=figures.SIMULATED, versions=versions()
     )

@@ -13,13 +13,13 @@ from analysis.between import kruskal_wallis, mann_whitney
 from analysis.bootstrap import kendall_w_interval, rank_biserial_interval, stream
 from analysis.clmm import clmm
 from analysis.compare import Comparison, Pair
-from analysis.describe import Description
+from analysis.describe import Description, describe
 from analysis.distributions import t_quantile
 from analysis.facts import Facts, with_notes
 from analysis.friedman import Floats, Friedman
 from analysis.holm import holm
 from analysis.mixed_design import GROUPS, NO_GROUPS, mixed_design, mixed_facts
-from analysis.model import ONCE, Item, StudyData
+from analysis.model import ONCE, Condition, Item, StudyData
 from analysis.order import Order, order_effects
 from analysis.rm_anova import paired_t, rm_anova
 from analysis.subgroups import effect_facts, kruskal_facts, mann_whitney_facts
@@ -33,13 +33,20 @@ INFERRED = "the file has no sequences: the condition before is the last one with
 
 
 def item_facts(data: StudyData, item: Item, comparison: Comparison | None, seed: int) -> Facts:
-    """One item. ``comparison`` is None for items rated once and in between-subject studies."""
+    """One item. ``comparison`` is None for items rated once, for those that a score is tested in place of, and in
+    between-subject studies."""
     if not item.repeated:
         nothing = dict.fromkeys((*WITHIN, *BETWEEN, "mixed_design"))
-        described: Facts = {ONCE: description_facts(describe_item(data, item))}
+        described: Facts = {ONCE: description_facts(describe_item(data, item), item.counted)}
         return {"describe": described, **with_notes(nothing, "rated once: there are no conditions to compare")}
-    described = {c.key: description_facts(describe_item(data, item, c)) for c in data.conditions}
     frame = data.by_condition(item)
+    described = {c.key: _described(data, item, c, frame) for c in data.conditions}
+    if item.key in data.score_of:
+        nothing = dict.fromkeys((*WITHIN, *BETWEEN, "mixed_design"))
+        return {
+            "describe": described,
+            **with_notes(nothing, f"part of a score, which is tested: {data.score_of[item.key]}"),
+        }
     if comparison is None:
         nothing = with_notes(dict.fromkeys((*WITHIN, "mixed_design")), "every participant met one condition only")
         return {"describe": described, **nothing, **_between(frame)}
@@ -51,12 +58,22 @@ def item_facts(data: StudyData, item: Item, comparison: Comparison | None, seed:
     return {"describe": described, **within, **mixed, **nothing}
 
 
-def description_facts(cell: Description) -> Facts:
-    """{n, mean, sd, median, counts, mean_ci}; counts by scale point."""
+def _described(data: StudyData, item: Item, condition: Condition, frame: pd.DataFrame) -> Facts:
+    """Of all ratings; the interval of the mean is over people, of whom each has one mean over the cases."""
+    found = description_facts(describe_item(data, item, condition), item.counted)
+    if data.cases == 1:
+        return found
+    means = describe(frame[condition.key].dropna().tolist(), item.scale_min, item.scale_max)
+    again = description_facts(means)
+    return {**found, **{name: again[name] for name in ("mean_ci", "mean_ci_note") if name in again}}
+
+
+def description_facts(cell: Description, counted: bool = True) -> Facts:
+    """{n, mean, sd, median, counts, mean_ci}; counts by scale point, unless there are too many (not ``counted``)."""
     counts = {str(point): number for point, number in cell.counts.items()} or None
     why = {
         "sd": "fewer than two answers",
-        "counts": "answers lie between the points of the scale",
+        "counts": "answers lie between the points of the scale" if counted else "too many values to count each",
         "mean_ci": "fewer than two answers" if cell.n < 2 else "all answers are equal",
         "": "nobody answered",
     }
@@ -76,7 +93,7 @@ def _within(data: StudyData, item: Item, frame: pd.DataFrame, comparison: Compar
     complete = frame.dropna().to_numpy(float)
     differences = {pair.name: _differences(frame, pair) for pair in comparison.pairs}
     interval = kendall_w_interval(complete, stream(seed, item.key))
-    anova, model = rm_anova(complete), clmm(frame.to_numpy(float))
+    anova = rm_anova(complete)
     anova_names = ("n", "f", "df1", "df2", "p", "epsilon_gg", "p_gg", "eta2_g")
     return {
         "friedman": friedman_facts(comparison.friedman),
@@ -87,7 +104,7 @@ def _within(data: StudyData, item: Item, frame: pd.DataFrame, comparison: Compar
         },
         "paired_t": _paired_t(differences),
         "rm_anova": with_notes({name: getattr(anova, name) for name in anova_names}, anova.note),
-        "clmm": _clmm_facts(model, [condition.key for condition in data.conditions]),
+        **_clmm(data, item, frame),
         **_order(data, item),
     }
 
@@ -152,6 +169,12 @@ def _paired_t(differences: Mapping[str, Floats]) -> Facts:
     }
 
 
+def _clmm(data: StudyData, item: Item, frame: pd.DataFrame) -> Facts:
+    if not item.counted:
+        return with_notes({"clmm": None}, "too many values for a model of ordered points")
+    return {"clmm": _clmm_facts(clmm(frame.to_numpy(float)), [condition.key for condition in data.conditions])}
+
+
 def _clmm_facts(model: object, conditions: list[str]) -> Facts:
     names = ("n", "lr", "df", "p", "df2", "p_f", "log_likelihood", "sigma")
     note = str(getattr(model, "note", ""))
@@ -169,7 +192,7 @@ def _clmm_facts(model: object, conditions: list[str]) -> Facts:
 
 
 def _order(data: StudyData, item: Item) -> Facts:
-    rows = data.of_item(item).dropna(subset=["period"])
+    rows = data.by_place(item)
     if rows.empty:
         return with_notes({"order": None}, "the rows do not say in which period an answer was given")
     if rows["condition"].nunique() < 2:

@@ -17,11 +17,11 @@ from analysis.exclusions import exclusions
 from analysis.facts import Facts, with_notes
 from analysis.manifests import models
 from analysis.mixed_design import groups_of
-from analysis.model import ONCE, StudyData, pivoted
+from analysis.model import StudyData
 from analysis.pairs import pairs
-from analysis.reliability import reliability
 from analysis.reliance import reliance
 from analysis.result_items import item_facts
+from analysis.scales import scales
 from analysis.subgroups import subgroups
 
 FORMAT = 2
@@ -33,7 +33,7 @@ def results(data: StudyData, comparisons: tuple[Comparison, ...], seed: int) -> 
     """Everything that is known about one study, run kind and definition.
 
     Args:
-        comparisons: of the repeated items (``compare.compare_items``).
+        comparisons: of the tested items (``compare.compare_items``).
         seed: of the bootstrap intervals.
     """
     by_item = {} if data.between else {found.item: found for found in comparisons}
@@ -58,7 +58,7 @@ def provenance(data: StudyData, seed: int) -> Facts:
     """What was analysed with what. No clock and no path: the same rows give the same bytes."""
     facts = {
         "source": data.source.name,
-        "rows_sha256": hashlib.sha256(data.ratings.to_csv(index=False).encode()).hexdigest(),
+        "rows_sha256": hashlib.sha256(_given(data).to_csv(index=False).encode()).hexdigest(),
         "study": data.study,
         "definitions": list(data.definitions),
         "run_kind": data.run_kind,
@@ -71,6 +71,12 @@ def provenance(data: StudyData, seed: int) -> Facts:
         "versions": versions(),
     }
     return with_notes(facts, "the rows carry no time")
+
+
+def _given(data: StudyData) -> pd.DataFrame:
+    """What participants answered: the ratings without the scores made of them."""
+    made = [score.key for score in data.scores]
+    return data.ratings[~data.ratings["item"].isin(made)] if made else data.ratings
 
 
 def versions() -> dict[str, str]:
@@ -89,28 +95,3 @@ def flow(data: StudyData) -> Facts:
         "left_out": data.left_out,
     }
     return with_notes(facts, "the input has no flow (a CSV without flow.csv)")
-
-
-def scales(data: StudyData) -> Facts:
-    """scale (a construct with two items or more) -> condition -> {n, alpha, alpha_ci, omega}."""
-    found: Facts = {}
-    for construct in dict.fromkeys(item.construct for item in data.items if item.construct):
-        items = [item for item in data.items if item.construct == construct]
-        for repeated in (True, False):
-            keys = [item.key for item in items if item.repeated == repeated]
-            if len(keys) > 1:
-                found.setdefault(construct, {}).update(_reliabilities(data, keys, repeated))
-    return found
-
-
-def _reliabilities(data: StudyData, keys: list[str], repeated: bool) -> Facts:
-    rows = data.ratings[data.ratings["item"].isin(keys)]
-    cells = {c.key: rows[rows["condition"] == c.key] for c in data.conditions} if repeated else {ONCE: rows}
-    return {name: _reliability(cell, keys) for name, cell in cells.items()}
-
-
-def _reliability(rows: pd.DataFrame, keys: list[str]) -> Facts:
-    wide = pivoted(rows, "item", "value").reindex(columns=keys).dropna()
-    found = reliability(wide.to_numpy(float))
-    facts = {"n": found.n, "alpha": found.alpha, "alpha_ci": found.alpha_ci, "omega": found.omega}
-    return {**with_notes(facts, {"omega": found.note or found.omega_note, "": found.note}), "items": keys}

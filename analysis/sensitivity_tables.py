@@ -97,7 +97,10 @@ def _rows(key: str, item: Facts) -> Iterator[Row]:
         yield _row(key, pair, test["n"], figures)
 
 
-def _clmm(test: Facts) -> float | None:
+def _clmm(test: Facts | None) -> float | None:
+    """None also for a score or a long slider, which have none."""
+    if test is None:
+        return None
     return _number(test["p"] if test["p_f"] is None else test["p_f"])
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import InputError
-from analysis.model import DECISIONS, EXPOSURES, PAIRS, QUESTIONS, REPLIES
+from analysis.model import DECISIONS, EXPOSURES, PAIRS, QUESTIONS, REPLIES, SCORES
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 META = ("key", "value")
@@ -40,10 +40,11 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
     "exposures": EXPOSURES,
     "replies": REPLIES,
     "pairs": PAIRS,
+    "scores": SCORES,
     "questions": QUESTIONS,
 }
 """Read where they exist: decisions before and after an advice, what was shown, how long it took to answer, which of two
-was chosen, what was asked."""
+was chosen, how scores are made, what was asked."""
 COLUMNS = {
     **REQUIRED,
     **OPTIONAL,
@@ -72,6 +73,7 @@ class RawTables:
     exposures: pd.DataFrame | None = None
     replies: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
+    scores: pd.DataFrame | None = None
     questions: pd.DataFrame | None = None
 
 
@@ -79,7 +81,8 @@ def read_tables(path: Path) -> RawTables:
     """Read a study database, or a CSV of ratings with its siblings.
 
     Beside ``X.csv``, the files participants.csv, items.csv, conditions.csv, flow.csv and meta.csv, and those of
-    ``OPTIONAL``, are read where they exist. A database is opened read-only and read in one transaction.
+    ``OPTIONAL`` (scores.csv, questions.csv, ...), are read where they exist. A database is opened read-only and read in
+    one transaction.
 
     Raises:
         InputError: no such file, not a study database, or a column is missing.
@@ -110,7 +113,7 @@ def _read_view(connection: sqlite3.Connection, path: Path, name: str) -> pd.Data
         raise InputError(f"{path}: no view '{name}'. This is not a study database, or of an older version.")
     # Of optional views only what is used: some of their columns are dear. Names are keys and values of above.
     there = {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
-    wanted = ", ".join(column for column in OPTIONAL.get(name, ()) if column in there) or "*"
+    wanted = ", ".join(f'"{column}"' for column in OPTIONAL.get(name, ()) if column in there) or "*"
     cursor = connection.execute(f"SELECT {wanted} FROM {name}")
     columns = [column[0] for column in cursor.description]
     return _require(

@@ -18,12 +18,10 @@ from matplotlib.figure import Figure
 
 from analysis.describe import Description
 from analysis.figures import readable_on
-from analysis.model import Item, StudyData
+from analysis.model import MOST_POINTS, Item, StudyData
 from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, box, line, sheet, stamped
 from analysis.tables import describe_item
 
-MOST_POINTS = 11
-"""Items with a longer scale have no bars: their parts could not be told apart."""
 MOST_ROWS = 36
 LEFT, RIGHT, TOP, BOTTOM = 1.5, 0.6, 0.5, 0.35
 ROW, GROUP, LINE = 0.22, 0.1, 0.13

@@ -30,7 +30,7 @@ def subgroups(data: StudyData) -> Facts:
         counts = pd.Series(group_of).value_counts()
         found[key] = {
             "groups": {name: int(counts[name]) for name in sorted(counts.index)},
-            "items": {item.key: _item(data, item, group_of) for item in data.repeated_items},
+            "items": {item.key: _item(data, item, group_of) for item in data.tested_items},
         }
     return found
 

@@ -71,7 +71,7 @@ def ratings_by_condition(data: StudyData) -> Table:
 def tests(data: StudyData, comparisons: Sequence[Comparison]) -> Table:
     """Friedman and its pairs per item, one row a test."""
     labels = {condition.key: condition.label for condition in data.conditions}
-    names = {item.key: item.name for item in data.repeated_items}
+    names = {item.key: item.name for item in data.tested_items}
     rows, shown = [], []
     for found in comparisons:
         rows.append({"item": found.item, **_friedman_columns(found.friedman)})
@@ -89,7 +89,7 @@ def tests(data: StudyData, comparisons: Sequence[Comparison]) -> Table:
         title=f"Comparison of the systems (n = {data.n})",
         frame=frame,
         display=display,
-        note=_tests_note(comparisons),
+        note=" ".join([_tests_note(comparisons), *parts_note(data)]),
         words=2,
     )
 
@@ -195,6 +195,18 @@ def pair_cells(pair: Pair, labels: dict[str, str]) -> tuple[str, ...]:
         return *head, test.note, NOTHING, NOTHING, NOTHING
     statistic = f"W⁺ = {half_up(test.w_plus, 0 if test.w_plus.is_integer() else 1)}"
     return *head, statistic, p_value(test.p), p_value(pair.p_holm), f"r = {bounded(test.rank_biserial)}"
+
+
+def parts_note(data: StudyData) -> list[str]:
+    """One sentence a score that is tested in place of its items; none where there is no such score."""
+    if len(data.conditions) < 2:
+        return []
+    repeated = {item.key for item in data.repeated_items}
+    return [
+        f"{score.name} is tested in place of its items ({', '.join(score.items)}), which are described only."
+        for score in data.scores
+        if score.key in repeated
+    ]
 
 
 def _tests_note(comparisons: Sequence[Comparison]) -> str:

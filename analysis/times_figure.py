@@ -1,6 +1,6 @@
 """Times: median, quartiles and range of the seconds that something took, every system.
 
-Two figures: how long participants had the rating pages open, to the last answer of each, and how long the systems took
+Two figures: how long participants had the rating pages open, to the last rating of each, and how long the systems took
 to answer the participants (SkinGPT-4's Figure 4b).
 """
 
@@ -68,12 +68,12 @@ def pictures(data: StudyData) -> Iterator[Picture]:
     systems = tuple(times(c.label, seconds[c.key]) for c in data.conditions if c.key in seconds)
     once = (times("", seconds[ONCE]),) if ONCE in seconds else ()
     groups = [
-        Group("Rating page", "Page with the items rated after a system, to its last answer", systems),
-        Group("Last page", "Page with the items rated once, to its last answer", once),
+        Group("Rating page", "Page with the items rated after a system, to its last rating", systems),
+        Group("Last page", "Page with the items rated once, to its last rating", once),
     ]
     page = [group for group in groups if group.bars]
     if page:
-        caption = f"Seconds from the appearance of a page to its last answer, {AXIS}"
+        caption = f"Seconds from the appearance of a page to its last rating, {AXIS}"
         yield Picture("page_times", caption, _alt("page times", page), partial(_draw, page, data.simulated))
 
 

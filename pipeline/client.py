@@ -142,6 +142,11 @@ class PipelineClient:
             raise PipelineUnavailable(f"picture {sha256[:12]} arrived damaged; ask again")
         return answer.content
 
+    def erase_image(self, sha256: str) -> None:
+        """Erase the server's copy, if it has one. Raises RequestRefused while a job it knows uses the picture,
+        PipelineUnavailable."""
+        self._ask("DELETE", f"/images/{sha256}")
+
     def submit(self, request: ExplainRequest) -> str:
         """Ask a question about a photo that was put before; returns its key. The same key asked again is
         the same job. Raises QueueFull, RequestRefused, PipelineUnavailable."""
@@ -151,6 +156,11 @@ class PipelineClient:
     def cancel(self, key: str) -> None:
         """End a job at its next step. Raises JobUnknown, PipelineUnavailable."""
         self._ask("DELETE", f"/jobs/{key}", missing=JobUnknown)
+
+    def forget(self, key: str) -> None:
+        """`cancel`, and the server lets go of the question, the answer and the pictures it drew for it. Raises
+        JobUnknown, PipelineUnavailable."""
+        self._ask("DELETE", f"/jobs/{key}?forget=1", missing=JobUnknown)
 
     def events(self, key: str, after: int = 0) -> Iterator[tuple[int, Event]]:
         """A job's events numbered from 1, those after ``after``, up to Explained or Failed.

@@ -2,7 +2,8 @@
 
 Models are not re-entrant, so one thread loads them and then runs jobs in the order they came. A job's
 events are kept as lines of JSON, numbered from 1, so that a reader who was cut off continues where it
-stopped. The last event is always `Explained` or `Failed`.
+stopped. The last event is always `Explained` or `Failed`. What was asked and said is forgotten in time, or at once
+when the app asks for it (`JobQueue.forget`), with the pictures drawn for it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from pipeline.images import DiskImages
 from pipeline.types import (
     Condition,
     Event,
@@ -33,6 +35,9 @@ MAX_WAITING = 32
 KEEP_JOBS = 256
 KEEP_S = 3600.0
 """A finished job is forgotten after this many seconds, or when `KEEP_JOBS` newer ones are finished."""
+
+TIDY_EVERY_S = 60.0
+"""So often at least finished jobs and unused pictures are looked at, also while nobody asks anything."""
 
 STALL_S = 300.0
 """A running job that says nothing for this long hangs: a thread cannot be stopped, so the server is."""
@@ -59,6 +64,9 @@ class Job:
 
     def __init__(self, request: ExplainRequest) -> None:
         self.request = request
+        self.pictures: set[str] = set()
+        """SHA-256 of what was put while it ran, shown or not."""
+        self.forgotten = False
         self.cancelled = threading.Event()
         self.finished_at: float | None = None
         self.heard_at = time.monotonic()
@@ -103,15 +111,17 @@ class JobQueue:
     def __init__(
         self,
         load: Callable[[], Explainers],
+        images: DiskImages,
         max_waiting: int = MAX_WAITING,
         keep_jobs: int = KEEP_JOBS,
         keep_s: float = KEEP_S,
         stall_s: float = STALL_S,
         on_broken: Callable[[], None] = lambda: None,
     ) -> None:
-        """``load`` runs in the worker's thread. ``on_broken`` is called when it raises, and when a job
-        hangs: the process is of no more use then."""
+        """``load`` runs in the worker's thread; ``images`` is where its explainers put pictures. ``on_broken`` is
+        called when loading raises, and when a job hangs: the process is of no more use then."""
         self._load = load
+        self._images = images
         self._max_waiting = max_waiting
         self._keep_jobs = keep_jobs
         self._keep_s = keep_s
@@ -127,7 +137,7 @@ class JobQueue:
 
     def start(self) -> None:
         self._thread.start()
-        threading.Thread(target=self._watch, name="stall watch", daemon=True).start()
+        threading.Thread(target=self._watch, name="job watch", daemon=True).start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """Cancel everything and wait a while for the running job to notice; loading cannot be stopped."""
@@ -156,7 +166,7 @@ class JobQueue:
     def submit(self, request: ExplainRequest) -> Job:
         """Queue a job, or attach to the one with this key. Raises QueueFull, JobConflict."""
         with self._changed:
-            self._forget()
+            self._forget_old()
             known = self._jobs.get(request.key)
             if known is not None:
                 if known.request != request:
@@ -190,7 +200,31 @@ class JobQueue:
         if waits:
             job.publish(Failed(CANCELLED, _reference()))
 
-    def _forget(self) -> None:
+    def forget(self, key: str) -> None:
+        """Let go of a job: its question, its answer and the pictures drawn for it. One that runs is cancelled, and
+        what it still draws goes when it has stopped. Raises KeyError."""
+        self.cancel(key)
+        with self._changed:
+            job = self._jobs.pop(key)
+            job.forgotten = True
+            if job is not self._running:
+                self._erase_pictures(job)
+
+    def uses(self, sha256: str) -> bool:
+        """Whether a job that is known is about this picture or put it."""
+        with self._changed:
+            return self._used(sha256)
+
+    def _used(self, sha256: str) -> bool:
+        return any(sha256 == job.request.photo or sha256 in job.pictures for job in self._jobs.values())
+
+    def _erase_pictures(self, job: Job) -> None:
+        """A case that two were shown is one picture: what another job put as well stays."""
+        for sha256 in job.pictures:
+            if not self._used(sha256):
+                self._images.erase(sha256)
+
+    def _forget_old(self) -> None:
         over = [(key, job.finished_at) for key, job in self._jobs.items() if job.finished_at is not None]
         now = time.monotonic()
         for index, (key, finished_at) in enumerate(over):
@@ -213,11 +247,14 @@ class JobQueue:
         gc.freeze()  # what was loaded stays: no collection needs to walk over it again
         self._loading = None
         while (job := self._next()) is not None:
-            run_job(job, explainers)
+            with self._images.noting(job.pictures):
+                run_job(job, explainers)
 
     def _next(self) -> Job | None:
         with self._changed:
-            self._running = None
+            over, self._running = self._running, None
+            if over is not None and over.forgotten:
+                self._erase_pictures(over)
             while not self._waiting and not self._stopping:
                 self._changed.wait()
             if self._stopping:
@@ -230,10 +267,12 @@ class JobQueue:
     def _watch(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait(self._stall_s / 4)
+                self._changed.wait(min(self._stall_s / 4, TIDY_EVERY_S))
                 job = self._running
                 if self._stopping:
                     return
+                self._forget_old()
+            self._images.sweep()
             if job is not None and time.monotonic() - job.heard_at > self._stall_s:
                 reference = _reference()
                 log.error("Job %s hangs, reference %s", job.request.key, reference)

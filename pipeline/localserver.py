@@ -10,15 +10,15 @@ import json
 import logging
 import os
 import secrets
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+
+from pipeline.picturefolder import PictureFolder
 
 URL_VARIABLE = "SKINGEN_PIPELINE_URL"
 TOKEN_VARIABLE = "SKINGEN_PIPELINE_TOKEN"
@@ -56,14 +56,14 @@ class LocalServer:
 
     def __init__(self, command: Sequence[str], options: Sequence[str], port: int) -> None:
         self.token = secrets.token_urlsafe(32)
-        self._folder = tempfile.mkdtemp(prefix="skingen-pictures-")
+        self._pictures = PictureFolder()
         self._command = (*command, *options, "--stop-on-eof")
         self._stopping = threading.Event()
         self.restarts = 0
         try:
             self._child, self.url, self._port = self._start(port)
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._pictures.remove()
             raise
         self._watch = threading.Thread(target=self._watched, name="model server", daemon=True)
         self._watch.start()
@@ -71,6 +71,11 @@ class LocalServer:
     @property
     def pid(self) -> int:
         return self._child.pid
+
+    @property
+    def folder(self) -> Path:
+        """Where the child's temporary folder is, with the pictures it has."""
+        return self._pictures.path
 
     @property
     def alive(self) -> bool:
@@ -86,7 +91,7 @@ class LocalServer:
         self._stopping.set()
         _end(self._child)
         self._watch.join(15)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._pictures.remove()
 
     def __enter__(self) -> LocalServer:
         return self
@@ -124,12 +129,13 @@ class LocalServer:
     def _environment(self) -> dict[str, str]:
         """This process's, with the token, and with this package importable from any folder.
 
-        The child's temporary folder, which holds participants' photos, is made inside ours: the child
-        removes it when it ends, also when this process was killed, and `stop` when the child was.
+        The child's temporary folder, which holds participants' photos, is made inside ours: the child removes it
+        when it ends, also when this process was killed. When the child was killed, `_watched` does; when both
+        were, the next start (`PictureFolder`).
         """
         root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        own = {TOKEN_VARIABLE: self.token, "TMPDIR": self._folder, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+        own = {TOKEN_VARIABLE: self.token, "TMPDIR": str(self.folder), "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
         return {**os.environ, **own}
 
     def _watched(self) -> None:
@@ -141,6 +147,7 @@ class LocalServer:
             for line in self._child.stdout:
                 sys.stderr.write(line)
             code = self._child.wait()
+            self._pictures.empty()
             if time.monotonic() - began > HEALTHY_AFTER_S:
                 waits = iter(RESTART_AFTER_S)
             if self._stopping.is_set() or not self._started_again(waits, code):

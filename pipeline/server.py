@@ -4,12 +4,16 @@
     GET    /labels             the closed label set
     PUT    /images/{sha256}    a clean photo's PNG, verified against its name
     GET    /images/{sha256}    any picture an event named
+    DELETE /images/{sha256}    erase it; 409 while a known job is about it or drew it
     POST   /jobs               a question; the same key is the same job
     GET    /jobs/{key}/events  ?after=N: NDJSON {"n": i, "event": {...}}, open until Explained or Failed
-    DELETE /jobs/{key}         cancel
+    DELETE /jobs/{key}         cancel; ?forget=1: and forget question, answer and the pictures drawn for it
 
-Errors are {"error": "..."} with status 401, 404, 409 (key with another request), 413 (too large),
+Errors are {"error": "..."} with status 401, 404, 409 (key with another request, picture in use), 413 (too large),
 422 (not understood) or 503 (queue full). Models are loaded after the port is open, in the worker's thread.
+
+A withdrawal of the app's forgets the participant's jobs, then erases their pictures. Without it, finished jobs are
+forgotten after an hour (`jobqueue.KEEP_S`), pictures two hours after their last use (`images.KEEP_S`).
 """
 
 from __future__ import annotations
@@ -108,6 +112,15 @@ class Door:
             raise HTTPException(404, "no such picture") from None
         return Response(png, media_type="image/png")
 
+    async def erase_image(self, request: Request) -> Response:
+        sha256 = request.path_params["sha256"]
+        if not is_sha256(sha256):
+            raise HTTPException(404, "no such picture")
+        if self.queue.uses(sha256):
+            raise HTTPException(409, "a job is about this picture or drew it; forget the job first")
+        await run_in_threadpool(self.images.erase, sha256)
+        return Response(status_code=204)
+
     async def submit(self, request: Request) -> Response:
         asked = _parsed(await _body(request, MAX_REQUEST_BYTES))
         if asked.photo not in self.images:
@@ -129,8 +142,11 @@ class Door:
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
     async def cancel(self, request: Request) -> Response:
-        self._job(request)
-        self.queue.cancel(request.path_params["key"])
+        end = self.queue.forget if request.query_params.get("forget") == "1" else self.queue.cancel
+        try:
+            await run_in_threadpool(end, request.path_params["key"])
+        except KeyError:
+            raise HTTPException(404, "no such job") from None
         return Response(status_code=202)
 
     def _job(self, request: Request) -> Job:
@@ -231,6 +247,7 @@ def make_app(
         Route("/labels", door.labels),
         Route("/images/{sha256}", door.put_image, methods=["PUT"]),
         Route("/images/{sha256}", door.get_image),
+        Route("/images/{sha256}", door.erase_image, methods=["DELETE"]),
         Route("/jobs", door.submit, methods=["POST"]),
         Route("/jobs/{key}/events", door.events),
         Route("/jobs/{key}", door.cancel, methods=["DELETE"]),

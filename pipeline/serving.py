@@ -8,7 +8,6 @@ import secrets
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -20,12 +19,13 @@ from starlette.types import ASGIApp
 from pipeline.images import DiskImages
 from pipeline.jobqueue import MAX_WAITING, Explainers, JobQueue
 from pipeline.localserver import TOKEN_VARIABLE
+from pipeline.picturefolder import PictureFolder
 from pipeline.server import ServedProfile, make_app
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 Load = Callable[[DiskImages], Explainers]
-"""Loads the models, in the worker's thread; pictures it stores meanwhile are kept for good."""
+"""Loads the models, in the worker's thread."""
 
 
 class CannotServe(RuntimeError):
@@ -63,20 +63,14 @@ def serve(profile: ServedProfile, load: Load, options: Options) -> int:
     token = token_from_environment(options.host)
     broken = threading.Event()
     with ExitStack() as stack:
-        folder = options.images or stack.enter_context(tempfile.TemporaryDirectory(prefix="skingen-"))
-        images = DiskImages(folder)
+        images = DiskImages(options.images or stack.enter_context(PictureFolder()).path)
         stopper = Stopper()
-
-        def load_and_keep() -> Explainers:
-            explainers = load(images)
-            images.keep_present()
-            return explainers
 
         def give_up() -> None:
             broken.set()
             stopper.stop()
 
-        queue = JobQueue(load_and_keep, max_waiting=options.max_waiting, on_broken=give_up)
+        queue = JobQueue(lambda: load(images), images, max_waiting=options.max_waiting, on_broken=give_up)
 
         def opened(url: str, port: int) -> None:
             ready = {"url": url, "port": port, "profile": profile.name}

@@ -80,7 +80,7 @@ class JobRun:
             new = self._continuation.new(last)
             if new is not None:
                 fresh.append(new)
-        if not self._store(fresh):  # cancelled, or erased by a withdrawal
+        if not self._store(fresh):  # cancelled, or erased by a withdrawal: then the runner has it forgotten, too
             with suppress(PipelineError):
                 self._client.cancel(self._job.key)
             return False

@@ -19,8 +19,10 @@ from pipeline.jobqueue import CANCELLED
 from pipeline.types import ExplainRequest, request_to_json
 from study_app.job_events import Diverged
 from study_app.job_run import JobRun
+from study_app.model_copies import ModelCopies
 from study_app.study.errors import NotSaved, Refused
 from study_app.study.media import MediaStore
+from study_app.study.state import Job
 from study_app.study.store import Store
 
 T = TypeVar("T")
@@ -54,6 +56,7 @@ class JobRunner:
         self._store = store
         self._media = media
         self._client = client
+        self._copies = ModelCopies(client)
         self._save_every_s = save_every_s
         self._ask_again_after_s = tuple(ask_again_after_s)
         self._threads: dict[str, threading.Thread] = {}
@@ -107,7 +110,12 @@ class JobRunner:
 
     def _run(self, key: str) -> None:
         try:
-            self._ask_until_over(key)
+            job = self._saved(lambda: self._store.jobs.get(key))
+            if job is not None:
+                try:
+                    self._ask_until_over(key)
+                finally:
+                    self._forget_if_erased(job)
         except NotSaved:
             log.warning("Job %s stays open: the app stops and the database takes nothing", key)
         except Exception:
@@ -130,7 +138,7 @@ class JobRunner:
                 run = JobRun(self._store.jobs, self._media, self._client, job, self._saved)
                 run.follow(self._save_every_s, self._stopping)
                 return
-            except Refused:  # the participant withdrew while a picture was copied
+            except Refused:  # the participant withdrew while a picture was copied: see `_forget_if_erased`
                 return
             except QueueFull:
                 self._give_up(key, FULL)
@@ -147,6 +155,11 @@ class JobRunner:
                     self._stopping.wait(waits.pop(0))
                 else:
                     self._give_up(key, UNREACHABLE)
+
+    def _forget_if_erased(self, job: Job) -> None:
+        """The participant withdrew while this was asked, perhaps from the command line, which knows no models."""
+        if self._saved(lambda: self._store.jobs.get(job.key)) is None:
+            self._copies.forget((job.key,), () if self._media.has(job.photo) else (job.photo,))
 
     def _give_up(self, key: str, reason: str) -> None:
         self._saved(lambda: self._store.jobs.fail(key, reason))

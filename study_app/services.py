@@ -11,6 +11,7 @@ import streamlit as st
 
 from pipeline.client import PipelineClient
 from study_app.jobs import JobRunner
+from study_app.model_copies import ModelCopies
 from study_app.models import KnownModels
 from study_app.study.definition import Study, load_study
 from study_app.study.media import MediaStore, folder_of
@@ -53,8 +54,8 @@ def services() -> Services:
     database = Path(os.environ.get("SKINGEN_DB", str(ROOT / "data" / "study.db")))
     store = Store.open(database)
     store.register(study)
-    media = MediaStore(os.environ.get("SKINGEN_MEDIA", folder_of(database)), store)
     client = PipelineClient.from_environment()
+    media = MediaStore(os.environ.get("SKINGEN_MEDIA", folder_of(database)), store, ModelCopies(client))
     runner = JobRunner(store, media, client)
     runner.resume()
     kind = cast(RunKind, os.environ.get("SKINGEN_RUN_KIND", "pilot"))

@@ -183,7 +183,7 @@ def scripted_server(
     images = DiskImages(folder)
     explainer = Scripted(images, pause_s)
     explainers: Explainers = dict.fromkeys(CONDITIONS, explainer)
-    queue = JobQueue(lambda: load(explainers), max_waiting=max_waiting)
+    queue = JobQueue(lambda: load(explainers), images, max_waiting=max_waiting)
     app = make_app(profile or ScriptedProfile(), queue, images, TOKEN, heartbeat_s)
     listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=0)

@@ -22,21 +22,24 @@ KEPT_OUT_SEEDS = SEEDS["test"] + 900_000
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".heic"})
 
 
+ON_PHOTOS = "abstains on real photographs"
+
+
 def abstaining(skingen: SkinGEN, test: Sequence[Phantom], n: int, photos: Path | None = None) -> Iterator[Figure]:
     """Abstentions of the novelty detector, as in the app, on ``n`` pictures of each strange kind and on ``test``.
 
-    photos: a folder of real photographs, one more kind. A photo on which the model is not strange to the detector but
-    names nothing in words is not counted as an abstention here.
+    photos: a folder of real photographs, a figure of their own: they are not part of the repository. A photo on which
+    the model is not strange to the detector but names nothing in words is not counted as an abstention here.
     """
-    kinds = strangers(n)
-    if photos is not None:
-        kinds["real photographs"] = photographs(photos)
     figures = [
         share(f"abstains on {kind}", [_abstains(skingen, image) for image in shown(pictures, kind)])
-        for kind, pictures in kinds.items()
+        for kind, pictures in strangers(n).items()
     ]
     yield from figures
     yield over_kinds(figures)
+    if photos is not None:
+        real = photographs(photos)
+        yield share(ON_PHOTOS, [_abstains(skingen, image) for image in shown(real, "real photographs")], at_least=90)
     refused = [_abstains(skingen, photo(p)) for p in shown(test, "abstentions on phantoms")]
     yield share("abstains on phantoms", refused, conditions(test), rare=True, at_most=3)
 

@@ -32,7 +32,9 @@ def row(figure: Figure) -> str:
     """One line of the table."""
     holds = {True: "yes", False: "**no**", None: ""}[figure.holds]
     where = " (this machine)" if figure.this_machine else ""
-    cells = (figure.what + where, figure.said, str(figure.n), figure.worst_said, figure.goal, holds)
+    value = f"{figure.said} {figure.interval_said}".rstrip()
+    counted = f"{figure.n}, of {figure.different}" if figure.different else str(figure.n)
+    cells = (figure.what + where, value, counted, figure.worst_said, figure.goal, holds)
     return f"| {' | '.join(cells)} |"
 
 
@@ -77,9 +79,9 @@ def write_figures(pack: Path, figures: Sequence[Figure]) -> None:
 
 
 def renewed(before: Sequence[Figure], measured: Sequence[Figure]) -> list[Figure]:
-    """``before`` with what was ``measured`` anew in place of the same figures, in their order."""
+    """``before`` with what was ``measured`` anew in place of the same figures, in their order; new ones at the end."""
     news = {figure.what: figure for figure in measured}
-    return [news.get(figure.what, figure) for figure in before]
+    return [*(news.pop(figure.what, figure) for figure in before), *news.values()]
 
 
 def write_card(pack: Path) -> Path:
@@ -103,7 +105,7 @@ def _missed(figures: Sequence[Figure]) -> list[str]:
 def _table(figures: Sequence[Figure]) -> list[str]:
     how = (
         "Phantoms of seeds that no training used, balanced over conditions and skin types. A second run gives the same "
-        "numbers, those of this machine excepted."
+        "numbers, those of this machine excepted. In brackets: 95 % interval over the wordings, which are few."
     )
     return ["## Figures on unseen phantoms", "", how, "", TABLE, *map(row, figures), ""]
 

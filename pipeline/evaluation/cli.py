@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipeline.evaluation.abstaining import ON_PHOTOS
 from pipeline.evaluation.card import (
     TABLE,
     are_of_these_weights,
@@ -66,8 +68,10 @@ def pack(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     typer.echo("\n".join((TABLE, *map(row, figures))))
+    if photos is None and "abstaining" in chosen:
+        typer.echo(f"{ON_PHOTOS}: not measured; --photos names a folder of them", err=True)
     if again:
-        _compare(root, figures, whole=not parts)
+        _compare(root, figures, whole=not parts, unseen=() if photos else (ON_PHOTOS,))
     elif renew or not parts:
         write_figures(root, renewed(read_figures(root), figures) if renew else figures)
         typer.echo(f"written: {write_card(root)}")
@@ -80,9 +84,10 @@ def _report(measured: Measured) -> None:
         typer.echo(row(figure), err=True)
 
 
-def _compare(root: Path, figures: list[Figure], whole: bool) -> None:
+def _compare(root: Path, figures: list[Figure], whole: bool, unseen: Sequence[str]) -> None:
+    """Ends with exit code 1 when figures differ; ``whole``: also when one is missing that is not ``unseen``."""
     measured = {figure.what for figure in figures}
-    before = [figure for figure in read_figures(root) if whole or figure.what in measured]
+    before = [f for f in read_figures(root) if f.what in measured or (whole and f.what not in unseen)]
     changes = differences(before, figures)
     typer.echo("\n".join(changes) if changes else "The same numbers as before.")
     raise typer.Exit(1 if changes else 0)

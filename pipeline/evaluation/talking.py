@@ -19,7 +19,7 @@ from PIL import Image
 
 from pipeline.blip2 import Seen
 from pipeline.diagnose import SkinGPT, named
-from pipeline.evaluation.figures import Figure, share
+from pipeline.evaluation.figures import Figure, over, share
 from pipeline.phantom import Phantom
 from pipeline.phantom.words import TONES
 from pipeline.profile import Knowledge
@@ -77,16 +77,26 @@ class Chat:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """One question of a conversation."""
+
+    kind: str
+    wording: str
+    """As in wordings.txt, names left open"""
+    right: bool
+    """Off topic: declined"""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of the conversations about one picture."""
 
     label: str
     """The true condition."""
-    kinds: dict[str, bool]
-    """Follow-up kind -> right"""
-    declined: tuple[bool, ...]
-    twelfth: tuple[str, bool]
-    """Its kind, and whether it was right"""
+    follow_ups: tuple[Answered, ...]
+    """One of each kind"""
+    off_topic: tuple[Answered, ...]
+    twelfth: Answered
     same: bool
     """The same question five times, the same diagnosis"""
 
@@ -97,14 +107,16 @@ def _other(about: Knowledge, labels: Sequence[str], rng: random.Random) -> str:
     return rng.choice(list(about.look_alikes) if rng.random() < 0.5 or not far else far)
 
 
-def _ask(chat: Chat, kind: str, known: dict[str, Knowledge], concepts: Sequence[str], rng: random.Random) -> bool:
-    """Ask a question of ``kind``; whether the answer is right."""
-    assert chat.label is not None, "without a diagnosis nothing is asked"
+def _ask(chat: Chat, kind: str, known: dict[str, Knowledge], concepts: Sequence[str], rng: random.Random) -> Answered:
+    """Ask a question of ``kind``. Without a diagnosis nothing can be asked, and nothing is right."""
+    if chat.label is None:
+        return Answered(kind, rng.choice(WORDINGS[kind]), False)
     about = known[chat.label]
     other = _other(about, list(known), rng)
-    question = rng.choice(WORDINGS[kind]).format(name=about.label, other=other)
-    said = chat.ask(question)
-    return said == OFF_TOPIC if kind == "off topic" else is_right(said, kind, about, concepts, other)
+    wording = rng.choice(WORDINGS[kind])
+    said = chat.ask(wording.format(name=about.label, other=other))
+    right = said == OFF_TOPIC if kind == "off topic" else is_right(said, kind, about, concepts, other)
+    return Answered(kind, wording, right)
 
 
 def _asked_again(skingpt: SkinGPT, seen: Seen, begun: Chat, question: str, times: int = 4) -> bool:
@@ -120,20 +132,17 @@ def converse(skingen: SkinGEN, phantom: Phantom, seed: int) -> Outcome:
     seen = skingen.look(Image.fromarray(phantom.image))
     chat = Chat(skingen.skingpt, seen)
     chat.begin()
-    last = KINDS[seed % len(KINDS)]
-    if chat.label is None:
-        return Outcome(str(phantom.label), dict.fromkeys(KINDS, False), (False, False), (last, False), False)
     begun = Chat(skingen.skingpt, seen, list(chat.history), chat.label)
     order = rng.sample((*KINDS, "off topic", "off topic"), len(KINDS) + 2)
-    right = [(kind, _ask(chat, kind, known, phantom.concepts, rng)) for kind in order]
-    twelfth = (last, _ask(chat, last, known, phantom.concepts, rng))
+    answered = [_ask(chat, kind, known, phantom.concepts, rng) for kind in order]
+    twelfth = _ask(chat, KINDS[seed % len(KINDS)], known, phantom.concepts, rng)
     again = rng.choice((DIAGNOSIS_PROMPT, *WORDINGS["diagnose"]))
     return Outcome(
         label=str(phantom.label),
-        kinds={kind: hit for kind, hit in right if kind != "off topic"},
-        declined=tuple(hit for kind, hit in right if kind == "off topic"),
+        follow_ups=tuple(a for a in answered if a.kind != "off topic"),
+        off_topic=tuple(a for a in answered if a.kind == "off topic"),
         twelfth=twelfth,
-        same=_asked_again(skingen.skingpt, seen, begun, again),
+        same=chat.label is not None and _asked_again(skingen.skingpt, seen, begun, again),
     )
 
 
@@ -141,18 +150,15 @@ def talking(skingen: SkinGEN, test: Sequence[Phantom]) -> Iterator[Figure]:
     """The four figures of a conversation. About 17 answers a phantom; the same in every run."""
     outcomes = [converse(skingen, phantom, seed) for seed, phantom in enumerate(test)]
     labels = [outcome.label for outcome in outcomes]
-    follow = [(kind, hit) for outcome in outcomes for kind, hit in outcome.kinds.items()]
     yield share("same question five times, same diagnosis", [outcome.same for outcome in outcomes], labels, at_least=99)
-    yield share(
-        "follow-up of eight kinds answered rightly, in unseen wordings",
-        [hit for _, hit in follow],
-        [kind for kind, _ in follow],
-        at_least=95,
-    )
-    yield share(
-        "twelfth turn of a conversation right",
-        [outcome.twelfth[1] for outcome in outcomes],
-        [outcome.twelfth[0] for outcome in outcomes],
-        at_least=90,
-    )
-    yield share("off-topic question declined", [hit for o in outcomes for hit in o.declined], at_least=95)
+    follow_ups = [answered for outcome in outcomes for answered in outcome.follow_ups]
+    yield _share("follow-up of eight kinds answered rightly, in unseen wordings", follow_ups, 95)
+    yield _share("twelfth turn of a conversation right", [outcome.twelfth for outcome in outcomes], 90)
+    yield _share("off-topic question declined", [answered for o in outcomes for answered in o.off_topic], 95)
+
+
+def _share(what: str, answered: Sequence[Answered], at_least: float) -> Figure:
+    """Of right answers, with the worst kind where there are several, and an interval for other wordings."""
+    kinds = [a.kind for a in answered]
+    figure = share(what, [a.right for a in answered], kinds if len(set(kinds)) > 1 else None, at_least=at_least)
+    return over("wordings", figure, [100.0 * a.right for a in answered], [a.kind + a.wording for a in answered])

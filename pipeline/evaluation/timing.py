@@ -1,10 +1,10 @@
 """Seconds and memory of a process that holds the models and nothing else, and the size of the pack.
 
-    python -m pipeline.evaluation.timing PROFILE [loading]
+    python -m pipeline.evaluation.timing PROFILE STARTED [loading]
 
-loads all models as the app's model server does, answers, and prints what it took as one line of JSON; with `loading`
-it does not answer. The evaluation runs it as a process of its own, so that neither what is loaded already nor the
-test phantoms count.
+STARTED is the time (seconds since 1970) at which the process was started. It loads all models as the app's model
+server does, answers, and prints what it took as one line of JSON; with `loading` it does not answer. The evaluation
+runs it as a process of its own, so that neither what is loaded already nor the test phantoms count.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Taken:
     """What a fresh process measured of itself."""
 
     loaded: float
-    """Seconds from the start of Python's code to all models loaded, libraries imported"""
+    """Seconds from the start of the process to all models loaded, Python and libraries included"""
     first_words: list[float]
     """Seconds from the question to the first word"""
     drawn: list[float]
@@ -93,7 +93,7 @@ def megabytes(root: Path) -> float:
 
 def _in_a_fresh_process(profile: str, *only: str) -> dict[str, Any]:
     """What it prints. Raises NothingToTime when it fails."""
-    command = [sys.executable, "-m", "pipeline.evaluation.timing", profile, *only]
+    command = [sys.executable, "-m", "pipeline.evaluation.timing", profile, str(time.time()), *only]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise NothingToTime(f"the timed process failed:\n{done.stderr.strip()}")
@@ -112,9 +112,9 @@ def _loaded(profile: str) -> tuple[Explainer, ImageStore]:
 
 
 def measured(profile: str, began: float) -> Taken:
-    """Load and answer in this process; ``began`` is its `time.monotonic()` at the start. Raises NothingToTime."""
+    """Load and answer in this process; ``began`` is the `time.time` at its start. Raises NothingToTime."""
     explainer, images = _loaded(profile)
-    loaded = time.monotonic() - began
+    loaded = time.time() - began
     rows = _answered(explainer, images)
     first, drawn, total = ([row[stage] for row in rows] for stage in ("first_words", "images", "total"))
     peak = peak_memory()
@@ -165,9 +165,9 @@ def peak_memory() -> float:
 
 
 if __name__ == "__main__":
-    start = time.monotonic()
-    if sys.argv[2:] == ["loading"]:
+    started = float(sys.argv[2])
+    if sys.argv[3:] == ["loading"]:
         _loaded(sys.argv[1])
-        print(json.dumps({"loaded": time.monotonic() - start}))
+        print(json.dumps({"loaded": time.time() - started}))
     else:
-        print(json.dumps(asdict(measured(sys.argv[1], start))))
+        print(json.dumps(asdict(measured(sys.argv[1], started))))

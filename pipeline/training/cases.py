@@ -15,7 +15,7 @@ from pipeline.diagnose import SkinGPT
 from pipeline.phantom import LABELS, Phantom, draw
 from pipeline.retrieve import ClipEmbedder
 from pipeline.training.data import SEEDS
-from pipeline.training.loop import PACK
+from pipeline.training.session import Session
 from pipeline.training.text import PROMPT
 
 CASE_SIZE, GALLERY_SIZE = 192, 384
@@ -29,9 +29,9 @@ def _save(phantom: Phantom, path: Path, quality: int = 88) -> None:
     Image.fromarray(phantom.image).save(path, quality=quality)
 
 
-def build_cases() -> None:
+def build_cases(pack: Path) -> None:
     """``cases/``: `PER_CELL` phantoms of every condition on every skin type, with CLIP vectors of image and prompt."""
-    folder, clip = PACK / "cases", ClipEmbedder.load(PACK / "clip")
+    folder, clip = pack / "cases", ClipEmbedder.load(pack / "clip")
     cells = [(label, t) for label in LABELS for t in range(1, 7) for _ in range(PER_CELL)]
     drawn = [draw(SEEDS["cases"] + i, CASE_SIZE, label, t) for i, (label, t) in enumerate(cells)]
     rows: list[dict[str, Any]] = []
@@ -54,14 +54,14 @@ def _is_familiar(skingpt: SkinGPT, phantom: Phantom, path: Path) -> bool:
     return skingpt.is_familiar(skingpt.see(Image.open(path).convert("RGB")))
 
 
-def build_gallery(most: int = 18) -> None:
+def build_gallery(pack: Path, most: int = 18) -> None:
     """``gallery/``: photos offered to participants, over conditions and skin types; the label is not shown to them.
 
     A phantom on whose file the pack's SkinGPT abstains is passed over: an offered photo should get an answer. That
     answer may still be wrong; nobody looked at it here.
     """
-    folder = PACK / "gallery"
-    skingpt = SkinGPT.load(PACK / "skingpt", LABELS)
+    folder = pack / "gallery"
+    skingpt = SkinGPT.load(pack / "skingpt", LABELS)
     rows: list[dict[str, Any]] = []
     for i in range(most):
         seeds = range(SEEDS["gallery"] + i, SEEDS["gallery"] + i + 100 * most, most)
@@ -73,7 +73,7 @@ def build_gallery(most: int = 18) -> None:
     (folder / "gallery.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
-def run(steps: int | None = None) -> None:
-    """Write ``cases/`` and ``gallery/`` (``steps`` has no meaning here)."""
-    build_cases()
-    build_gallery()
+def run(session: Session) -> None:
+    """Write ``cases/`` and ``gallery/`` (nothing is trained: steps have no meaning here)."""
+    build_cases(session.pack)
+    build_gallery(session.pack)

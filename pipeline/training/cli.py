@@ -12,13 +12,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline.training.made import Made
+from pipeline.training.made import Made, NothingToBeginWith
 from pipeline.training.memory import keep_freed_memory
+from pipeline.training.session import LATENTS, SHIPPED, WORK, Session
 from pipeline.training.together import Part, PartFailed, run_together, this_python
-
-WORK = Path(".cache/training")
-SHIPPED = Path(__file__).parents[1] / "packs" / "phantom"
-"""Both as in `loop`, which this module does not import: it would take seconds for a mere --help."""
 
 app = typer.Typer(no_args_is_help=True, help="Train the embedded models on phantoms (CPU, hours; see recipes/).")
 
@@ -56,22 +53,38 @@ def train_part(
 ) -> None:
     """Train one part with its recipe; ``steps`` and ``phantoms`` override the recipe's numbers.
 
-    Raises NoSuchDevice when models cannot be put ``on`` that device.
+    Raises NoSuchDevice when models cannot be put ``on`` that device, NothingToBeginWith where the part it goes on
+    from is gone.
     """
-    from pipeline.training import device, loop, relay
+    from pipeline.training import loop, relay  # torch: seconds, which a mere --help need not wait
 
-    device.CHOSEN = device.device_of(on)
+    how = loop.arithmetic(on)
     keep_freed_memory()
-    loop.PHANTOMS_AT_MOST = phantoms
-    if into is not None:  # before the part's module takes these names over
-        into.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(loop.PACK / "labels.yaml", into / "labels.yaml")
-        loop.PACK = into
-    made = Made(loop.PACK, PARTS, {"steps": steps, "phantoms": phantoms})
-    loop.KEY, loop.WORK = made.key(part), made.workplace(WORK, part)
-    importlib.import_module(f"pipeline.training.{part}").run(steps)
-    made.record(part, loop.arithmetic())
-    relay.clear(loop.PACK / "relay", loop.KEY)
+    pack = into or SHIPPED
+    made = Made(pack, PARTS, {"steps": steps, "phantoms": phantoms})
+    made.check_beginning(part)
+    put_labels(pack)
+    key = made.key(part)
+    session = Session(pack, _workplaces(pack) / f"{part}-{key[:12]}", key, steps, phantoms, on)
+    importlib.import_module(f"pipeline.training.{part}").run(session)
+    made.record(part, key, how)
+    relay.clear(pack / "relay", key)
+
+
+def put_labels(pack: Path) -> None:
+    """The conditions that are known, as the shipped pack has them; other parts may be reading the file."""
+    own, shipped = pack / "labels.yaml", (SHIPPED / "labels.yaml").read_bytes()
+    if own.exists() and own.read_bytes() == shipped:
+        return
+    pack.mkdir(parents=True, exist_ok=True)
+    partial = own.with_suffix(f".{os.getpid()}")
+    partial.write_bytes(shipped)
+    partial.replace(own)
+
+
+def _workplaces(pack: Path) -> Path:
+    """Where checkpoints of a pack's parts are, each under the key of what it is made from."""
+    return WORK / pack.name
 
 
 def _typed(part: str) -> str:
@@ -88,6 +101,9 @@ def _command(part: str, about: str) -> None:
             train_part(part, steps, phantoms, into, device)
         except NoSuchDevice as error:
             raise typer.BadParameter(str(error), param_hint="--device") from error
+        except NothingToBeginWith as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from error
 
 
 for _part in PARTS:
@@ -109,10 +125,9 @@ def pack(
     log.parent.mkdir(parents=True, exist_ok=True)
     folder = into or SHIPPED
     if afresh:
-        for begun in (WORK, folder / "relay"):
+        for begun in (_workplaces(folder), folder / "relay", folder / "made", LATENTS):
             shutil.rmtree(begun, ignore_errors=True)
-    made = Made(folder, PARTS, {"steps": steps, "phantoms": phantoms})
-    done = set() if afresh else made.up_to_date()
+    done = Made(folder, PARTS, {"steps": steps, "phantoms": phantoms}).up_to_date()
     given = {"--steps": steps, "--phantoms": phantoms, "--into": into, "--device": device}
     options = [word for name, value in given.items() if value is not None for word in (name, str(value))]
     with log.open("a") as file:

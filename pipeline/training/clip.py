@@ -6,6 +6,8 @@ retrieve cases. Phantoms with the same caption are positives of each other.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -14,7 +16,8 @@ from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 from pipeline.phantom import LABELS
 from pipeline.training.augment import cropped, lit, turned
 from pipeline.training.data import SIZE, Phantoms, phantoms
-from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
+from pipeline.training.loop import Schedule, pick, pixels, train
+from pipeline.training.session import Session
 from pipeline.training.text import PROMPT, clip_corpus, clip_tokenizer
 
 
@@ -59,7 +62,7 @@ def texts(data: Phantoms, rows: list[int], generator: torch.Generator) -> list[s
     """The full prompt mostly; at times the caption or the name alone."""
     out = []
     for i, dice in zip(rows, torch.rand(len(rows), generator=generator).tolist(), strict=True):
-        label, caption = data.name(i), data.captions[i]
+        label, caption = data.condition(i), data.captions[i]
         if label is None or dice < 0.15:
             out.append(caption)
         else:
@@ -74,16 +77,16 @@ def contrast(images: Tensor, words: Tensor, scale: Tensor, same: Tensor) -> Tens
     return F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)
 
 
-def run(steps: int | None = None) -> None:
+def run(session: Session) -> None:
     """Train and write ``clip/`` (the whole model) for text encoder, image encoder and retrieval."""
-    settings = recipe("clip")
+    settings = session.recipe("clip")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05)
-    tokenizer = _words()
+    tokenizer = _words(session.work / "clip" / "tokenizer")
     model = WithHeads(build(settings, len(tokenizer)), settings["projection"])
     model.clip.set_attn_implementation("eager")  # on a CPU and in bfloat16 twice as fast as "sdpa"
 
-    schedule = Schedule(steps or settings["steps"], settings["lr"], tuple(settings["restarts"]), save_every=400)
+    schedule = Schedule(session.steps or settings["steps"], settings["lr"], tuple(settings["restarts"]), save_every=400)
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rows = pick(generator, len(data), settings["batch"])
@@ -102,16 +105,15 @@ def run(steps: int | None = None) -> None:
             + F.cross_entropy(model.skin_type(out.image_embeds), torch.as_tensor(data.skin_types[rows]) - 1)
         )
 
-    train("clip", model, step_loss, schedule)
+    train(session, "clip", model, step_loss, schedule)
     _report(model)
-    folder = PACK / "clip"
+    folder = session.pack / "clip"
     model.clip.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
-def _words() -> CLIPTokenizer:
+def _words(kept: Path) -> CLIPTokenizer:
     """Those that a broken-off training began with, or new ones."""
-    kept = WORK / "clip" / "tokenizer"
     if not kept.exists():
         clip_tokenizer(clip_corpus()).save_pretrained(kept)
     return CLIPTokenizer.from_pretrained(kept, local_files_only=True)

@@ -10,11 +10,14 @@ import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import phantom
 from pipeline.phantom import HELD_OUT, LABELS, STRANGE, draw
 from pipeline.wording import PHRASES
 
@@ -41,6 +44,8 @@ CONCEPTS: tuple[str, ...] = tuple(PHRASES)
 class Phantoms:
     """``n`` phantoms in columns."""
 
+    name: str
+    """Of the set: another name for other phantoms, and for the same drawn by other code"""
     images: NDArray[np.uint8]
     """(n, SIZE, SIZE, 3)"""
     masks: NDArray[np.bool_]
@@ -56,7 +61,7 @@ class Phantoms:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def name(self, i: int) -> str | None:
+    def condition(self, i: int) -> str | None:
         index = int(self.labels[i])
         return None if index < 0 else (*LABELS, HELD_OUT, STRANGE)[index]
 
@@ -83,13 +88,16 @@ def _draw_part(part: list[Planned]) -> list[tuple[NDArray[np.uint8], NDArray[np.
 
 
 def phantoms(kind: str, n: int, label: str | None = None, clear: float = 0.0, least_extent: float = 1.0) -> Phantoms:
-    """``n`` phantoms of the seed range ``kind``, balanced over labels and skin types.
+    """``n`` phantoms of the seed range ``kind``; labels and skin types take turns.
 
-    ``label`` draws one condition only (`HELD_OUT` and `STRANGE` too); ``clear`` is the share without any; the affected
-    skin takes up from ``least_extent`` to all of the picture's side. The first call draws them on all cores (7 ms each
-    on one), later calls map the cached files.
+    ``label`` draws one condition only (`HELD_OUT` and `STRANGE` too); ``clear`` is the share without any, which takes
+    the place of some labels more often than of others (of every twentieth: four of sixteen are shown a fifth less
+    often); the affected skin takes up from ``least_extent`` to all of the picture's side. The first call draws them on
+    all cores (7 ms each on one), later calls map the cached files.
     """
-    folder = CACHE / f"{kind}-{n}-{(label or 'all').replace(' ', '_')}-{clear:g}-{least_extent:g}"
+    which = f"{kind}-{n}-{(label or 'all').replace(' ', '_')}-{clear:g}-{least_extent:g}"
+    name = f"{which}-{_drawing()[:8]}"
+    folder = CACHE / name
     plan = _plan(kind, n, label, clear, least_extent)
     if not (folder / "done.json").exists():
         _draw_all(folder, plan)
@@ -99,6 +107,7 @@ def phantoms(kind: str, n: int, label: str | None = None, clear: float = 0.0, le
     for i, row in enumerate(words["concepts"]):
         concepts[i, [CONCEPTS.index(c) for c in row]] = True
     return Phantoms(
+        name,
         np.load(folder / "images.npy", mmap_mode="r"),
         np.load(folder / "masks.npy", mmap_mode="r"),
         np.array([-1 if lab is None else names.index(lab) for _, lab, _, _ in plan]),
@@ -106,6 +115,13 @@ def phantoms(kind: str, n: int, label: str | None = None, clear: float = 0.0, le
         concepts,
         words["captions"],
     )
+
+
+@cache
+def _drawing() -> str:
+    """SHA-256 of the code that draws, in hex: what it drew before it was changed is drawn again."""
+    files = sorted(Path(phantom.__file__).parent.glob("*.py"))
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _draw_all(target: Path, plan: list[Planned]) -> None:

@@ -27,7 +27,8 @@ from pipeline.phantom import LABELS
 from pipeline.phantom.lesions import PAINTERS
 from pipeline.training.augment import lit
 from pipeline.training.data import SIZE, Phantoms, phantoms
-from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.training.loop import Schedule, pick, pixels, train
+from pipeline.training.session import Session
 from pipeline.wording import PHRASES
 
 GENERIC = "skin lesion"
@@ -185,7 +186,7 @@ class WithNames(nn.Module):
         return total
 
 
-def train_backbone(both: WithNames, data: Phantoms, settings: dict[str, Any], steps: int) -> None:
+def train_backbone(session: Session, both: WithNames, data: Phantoms, settings: dict[str, Any]) -> None:
     """The backbone alone: large batches at little cost, before text and boxes come into it."""
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
@@ -197,23 +198,25 @@ def train_backbone(both: WithNames, data: Phantoms, settings: dict[str, Any], st
     backbone = nn.ModuleDict(
         {"backbone": both.detector.model.backbone.conv_encoder, "names": both.names, "shades": both.shades}
     )
-    train("detector-backbone", backbone, step_loss, Schedule(steps, settings["backbone_lr"], save_every=300))
+    steps = session.steps or settings["backbone_steps"]
+    schedule = Schedule(steps, settings["backbone_lr"], save_every=300)
+    train(session, "detector-backbone", backbone, step_loss, schedule)
 
 
-def run(steps: int | None = None) -> None:
+def run(session: Session) -> None:
     """Train and write ``grounding-dino/``."""
-    settings = recipe("detector")
+    settings = session.recipe("detector")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05)
     words, model = tokenizer(), build(settings)
     both = WithNames(model)
-    train_backbone(both, data, settings, steps or settings["backbone_steps"])
+    train_backbone(session, both, data, settings)
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rng = random.Random(step)
         rows = pick(generator, len(data), settings["batch"])
         x, masks = _flipped(pixels(data.images[rows]), torch.as_tensor(data.masks[rows]), rng)
-        prompts, places = zip(*(prompt_for(data.name(i), rng) for i in rows), strict=True)
+        prompts, places = zip(*(prompt_for(data.condition(i), rng) for i in rows), strict=True)
         text = words(list(prompts), padding=True, return_tensors="pt")
         out = model(pixel_values=lit(x, generator), **text)
         # a box's score is the highest of its tokens', and a separator that nobody taught may be that one
@@ -226,19 +229,19 @@ def run(steps: int | None = None) -> None:
         return found + proposed + 0.5 * both.name_loss(torch.as_tensor(data.labels[rows])) + both.shade_loss(masks)
 
     schedule = Schedule(
-        steps or settings["steps"],
+        session.steps or settings["steps"],
         settings["lr"],
         tuple(settings["restarts"]),
         weight_decay=1e-4,
         save_every=200,
         bf16=False,
     )
-    train("detector", both, step_loss, schedule)
-    model.half().save_pretrained(PACK / "grounding-dino")
+    train(session, "detector", both, step_loss, schedule)
+    model.half().save_pretrained(session.pack / "grounding-dino")
     eye = GroundingDinoImageProcessorPil(
         size={"height": SIZE, "width": SIZE}, image_mean=MEAN, image_std=STD, do_pad=False
     )
-    GroundingDinoProcessor(eye, words).save_pretrained(PACK / "grounding-dino")
+    GroundingDinoProcessor(eye, words).save_pretrained(session.pack / "grounding-dino")
     print(_report(model.float(), words, phantoms("validate", 252)))
 
 
@@ -254,7 +257,7 @@ def _flipped(x: Tensor, masks: Tensor, rng: random.Random) -> tuple[Tensor, Tens
 def _report(model: GroundingDinoForObjectDetection, words: BertTokenizer, data: Phantoms) -> str:
     """Box IoU for the true name, and scores for true and absent names."""
     model.eval()
-    text = words([f"{data.name(i)}." for i in range(len(data))], padding=True, return_tensors="pt")
+    text = words([f"{data.condition(i)}." for i in range(len(data))], padding=True, return_tensors="pt")
     out = model(pixel_values=pixels(data.images), **text)
     score, query = out.logits.sigmoid().max(-1).values.max(1)
     box = out.pred_boxes[torch.arange(len(data)), query]

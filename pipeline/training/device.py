@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 CPU = torch.device("cpu")
-CHOSEN = CPU
-"""Where models go for their training."""
 
 
 class NoSuchDevice(ValueError):
@@ -79,16 +77,16 @@ def _writes(func: Callable[..., Any]) -> bool:
 
 
 @contextmanager
-def accelerated(*modules: nn.Module) -> Iterator[torch.device]:
-    """Within it ``modules`` are on the chosen device, and what meets them follows; afterwards they are back."""
-    if CHOSEN == CPU:
+def accelerated(device: torch.device, *modules: nn.Module) -> Iterator[torch.device]:
+    """Within it ``modules`` are on ``device``, and what meets them follows; afterwards they are back."""
+    if device == CPU:
         yield CPU
         return
     for module in modules:
-        module.to(CHOSEN)
+        module.to(device)
     try:
-        with Following(CHOSEN):
-            yield CHOSEN
+        with Following(device):
+            yield device
     finally:
         for module in modules:
             module.to(CPU)

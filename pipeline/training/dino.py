@@ -18,7 +18,8 @@ from transformers import Dinov2Config, Dinov2Model
 from pipeline.phantom import LABELS
 from pipeline.training.data import SIZE, phantoms
 from pipeline.training.distort import blurred, jittered, noised, placed
-from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.training.loop import Schedule, pick, pixels, train
+from pipeline.training.session import Session
 
 LOCAL = SIZE // 2
 """Pixels on a side of the small views."""
@@ -92,9 +93,9 @@ def distillation_loss(targets: list[Tensor], answers: list[Tensor], temperature:
     return torch.stack(losses).mean()
 
 
-def run(steps: int | None = None) -> None:
+def run(session: Session) -> None:
     """Train and write the teacher's encoder to ``dino/``."""
-    settings = recipe("dino")
+    settings = session.recipe("dino")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05)
     model = Distillation(Network(build(settings), settings["prototypes"]), settings["prototypes"])
@@ -113,9 +114,10 @@ def run(steps: int | None = None) -> None:
         answers = [*model.student(torch.cat(large)).chunk(2), *model.student(torch.cat(small)).chunk(len(small))]
         return distillation_loss(targets, answers, settings["student_temperature"])
 
-    train("dino", model, step_loss, Schedule(steps or settings["steps"], settings["lr"], warmup=100, save_every=200))
+    schedule = Schedule(session.steps or settings["steps"], settings["lr"], warmup=100, save_every=200)
+    train(session, "dino", model, step_loss, schedule)
     _report(model.teacher.encoder)
-    model.teacher.encoder.half().save_pretrained(PACK / "dino")
+    model.teacher.encoder.half().save_pretrained(session.pack / "dino")
 
 
 @torch.no_grad()

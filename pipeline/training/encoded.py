@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from hashlib import sha256
 
 import numpy as np
 import torch
@@ -17,12 +17,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.training.data import Phantoms
-from pipeline.training.device import accelerated
-from pipeline.training.loop import PACK, pixels
-from pipeline.weights import fingerprint
+from pipeline.training.device import accelerated, device_of
+from pipeline.training.loop import pixels
+from pipeline.training.session import LATENTS, Session
 
-STABLE_DIFFUSION = PACK / "stable-diffusion"
-CACHE = Path(".cache/latents")
 AREAS = 3
 """Areas to paint on each photo; with eight ways to turn it that is 24 for one photo."""
 BATCH = 64
@@ -87,17 +85,25 @@ def latents(vae: AutoencoderKL, x: Tensor) -> Tensor:
     return vae.encode(x).latent_dist.mean * vae.config.scaling_factor
 
 
-def encoded(data: Phantoms, vae: AutoencoderKL, name: str) -> Encoded:
-    """``data`` by this VAE, kept under ``name`` in ``.cache/latents``; another VAE's are never taken for its own."""
-    path = CACHE / f"{name}-{len(data)}-{fingerprint(STABLE_DIFFUSION / 'vae')[:12]}.pt"
+def encoded(session: Session, data: Phantoms, vae: AutoencoderKL) -> Encoded:
+    """``data`` by this VAE, kept in `LATENTS`; those of other phantoms or another VAE are never taken."""
+    path = LATENTS / f"{data.name}-{_fingerprint(vae)[:12]}.pt"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}")  # another part may encode the same
-        with accelerated(vae):
+        with accelerated(device_of(session.device), vae):
             columns = _columns(data, vae)
         torch.save(columns, partial)
         partial.replace(path)
     return Encoded(**torch.load(path, weights_only=True, mmap=True))
+
+
+def _fingerprint(vae: AutoencoderKL) -> str:
+    """SHA-256 of the weights, in hex."""
+    digest = sha256()
+    for tensor in vae.state_dict().values():
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
 
 
 @torch.no_grad()

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 from pipeline.training.augment import cropped, turned
 from pipeline.training.data import Phantoms, phantoms
 from pipeline.training.encoded import Encoded, encoded
-from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.training.loop import Schedule, pick, pixels, train
+from pipeline.training.session import Session
 from pipeline.training.unet import Frozen, example, load_unet, prompts_of
 
 
@@ -64,9 +65,11 @@ def _load_into(unet: UNet2DConditionModel, own: ImagePrompt) -> None:
             )
 
 
-def train_adapter(settings: dict[str, Any], data: Phantoms, pictures: Encoded, frozen: Frozen, steps: int) -> None:
+def train_adapter(
+    session: Session, settings: dict[str, Any], data: Phantoms, pictures: Encoded, frozen: Frozen
+) -> None:
     """The picture itself, turned and cropped, is the image prompt; words and picture are each left out at times."""
-    unet = load_unet()
+    unet = load_unet(session.pack)
     width = int(frozen.clip.config.projection_dim)
     own = ImagePrompt(unet, width, settings["tokens"])
     _load_into(unet, own)
@@ -82,17 +85,19 @@ def train_adapter(settings: dict[str, Any], data: Phantoms, pictures: Encoded, f
         condition = {"image_embeds": [picture[:, None]]}
         return F.mse_loss(unet(inputs, times, words, added_cond_kwargs=condition).sample.float(), target)
 
-    schedule = Schedule(steps, settings["lr"], warmup=20, handover_every=settings["handover_every"])
-    train("ip-adapter", own, step_loss, schedule, beside=[unet, frozen.clip])
-    folder = PACK / "adapters"
+    schedule = Schedule(
+        session.steps or settings["steps"], settings["lr"], warmup=20, handover_every=settings["handover_every"]
+    )
+    train(session, "ip-adapter", own, step_loss, schedule, beside=[unet, frozen.clip])
+    folder = session.pack / "adapters"
     folder.mkdir(parents=True, exist_ok=True)
     save_file(own.state(), folder / "ip-adapter.safetensors")
 
 
-def run(steps: int | None = None) -> None:
+def run(session: Session) -> None:
     """Train and write ``adapters/ip-adapter.safetensors``."""
-    settings = recipe("ip_adapter")
+    settings = session.recipe("ip_adapter")
     torch.manual_seed(settings["seed"])
-    frozen = Frozen.load()
+    frozen = Frozen.load(session.pack)
     data = phantoms("train", settings["phantoms"], clear=0.05, least_extent=settings["least_extent"])
-    train_adapter(settings, data, encoded(data, frozen.vae, "train"), frozen, steps or settings["steps"])
+    train_adapter(session, settings, data, encoded(session, data, frozen.vae), frozen)

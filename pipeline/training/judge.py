@@ -18,7 +18,8 @@ from pipeline.evaluation.judge import CLEAR, SKIN_TYPE
 from pipeline.phantom import HELD_OUT, LABELS, SKIN_TYPES
 from pipeline.training.data import SIZE, Phantoms, phantoms
 from pipeline.training.distort import blurred, distorted, placed
-from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.training.loop import Schedule, pick, pixels, train
+from pipeline.training.session import Session
 
 CONDITIONS: tuple[str, ...] = (*LABELS, HELD_OUT, CLEAR)
 """In the order of `Phantoms.labels`, where clear skin, -1, is the last."""
@@ -62,9 +63,9 @@ def batch(parts: list[Phantoms], rows: list[int]) -> tuple[Tensor, Tensor, Tenso
     return pixels(np.concatenate(images)), condition, torch.as_tensor(np.concatenate(skin_types)) - 1
 
 
-def run(steps: int | None = None) -> None:
+def run(session: Session) -> None:
     """Train and write ``judge/``."""
-    settings = recipe("judge")
+    settings = session.recipe("judge")
     torch.manual_seed(settings["seed"])
     parts = examples("judge", settings["phantoms"], settings["least_extent"])
     model = build(settings)
@@ -78,9 +79,10 @@ def run(steps: int | None = None) -> None:
             logits[:, len(CONDITIONS) :], skin_type, label_smoothing=smoothing
         )
 
-    train("judge", model, step_loss, Schedule(steps or settings["steps"], settings["lr"], warmup=100, save_every=400))
+    schedule = Schedule(session.steps or settings["steps"], settings["lr"], warmup=100, save_every=400)
+    train(session, "judge", model, step_loss, schedule)
     _report(model, settings["validate"], settings["least_extent"])
-    model.half().save_pretrained(PACK / "judge")
+    model.half().save_pretrained(session.pack / "judge")
 
 
 @torch.no_grad()

@@ -13,32 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from torch import Tensor, nn
 
 from pipeline.schedule import bfloat16_pays
-from pipeline.training import device, relay
-from pipeline.training.device import accelerated
-from pipeline.training.made import RECIPES
-
-WORK = Path(".cache/training")
-PACK = Path(__file__).parents[1] / "packs" / "phantom"
-
-
-PHANTOMS_AT_MOST: int | None = None
-"""For trying the trainings out: no recipe draws more than this."""
-
-KEY = ""
-"""Of what the part in training is made from (`made.key`): what was handed over must be of the same."""
-
-
-def recipe(part: str) -> dict[str, Any]:
-    """Settings of ``part`` from recipes/<part>.yaml."""
-    settings = yaml.safe_load((RECIPES / f"{part}.yaml").read_text())
-    assert isinstance(settings, dict)
-    if PHANTOMS_AT_MOST is not None:
-        settings |= {k: min(v, PHANTOMS_AT_MOST) for k, v in settings.items() if k.endswith("phantoms")}
-    return settings
+from pipeline.training import relay
+from pipeline.training.device import CPU, accelerated, device_of
+from pipeline.training.session import Session
 
 
 @dataclass(frozen=True)
@@ -46,8 +26,7 @@ class Schedule:
     """How long, how fast: linear warm-up over ``warmup`` steps, then cosine to a twentieth.
 
     At each of ``restarts`` the cosine has ended and another one of half the height begins, the last of them to end at
-    ``steps`` (Loshchilov and Hutter 2017): a part that turns out to need more is trained on from its checkpoint, and
-    the whole run from its seed still gives the same weights.
+    ``steps`` (Loshchilov and Hutter 2017): so a part is trained on that turned out to need more.
     """
 
     steps: int
@@ -82,10 +61,11 @@ class Schedule:
         return rate * min(1.0, (step - begun + 1) / self.warmup)
 
 
-def arithmetic() -> dict[str, str]:
+def arithmetic(device: str) -> dict[str, str]:
     """On what weights' bits depend beside the recipe."""
-    numbers = "bfloat16" if device.CHOSEN != device.CPU or bfloat16_pays() else "float32"
-    return {"torch": torch.__version__, "device": device.CHOSEN.type, "numbers": numbers}
+    where = device_of(device)
+    numbers = "bfloat16" if where != CPU or bfloat16_pays() else "float32"
+    return {"torch": torch.__version__, "device": where.type, "numbers": numbers}
 
 
 class Average(nn.Module):
@@ -94,12 +74,12 @@ class Average(nn.Module):
     def __init__(self, model: nn.Module, decay: float = 0.998) -> None:
         super().__init__()
         self.decay = decay
-        self.shadow = {k: p.detach().clone() for k, p in relay.trained(model).items()}
+        self.shadow = {k: p.detach().clone() for k, p in relay.trainable(model).items()}
 
     @torch.no_grad()
     def update(self, model: nn.Module, step: int) -> None:
         decay = min(self.decay, (step + 1) / (step + 10))
-        for k, p in relay.trained(model).items():
+        for k, p in relay.trainable(model).items():
             self.shadow[k].lerp_(p.detach(), 1 - decay)
 
     @torch.no_grad()
@@ -109,11 +89,12 @@ class Average(nn.Module):
 
     @torch.no_grad()
     def copy_to(self, model: nn.Module) -> None:
-        for k, p in relay.trained(model).items():
+        for k, p in relay.trainable(model).items():
             p.copy_(self.shadow[k])
 
 
 def train(
+    session: Session,
     part: str,
     model: nn.Module,
     loss_of: Callable[[int, torch.Generator], Tensor],
@@ -121,17 +102,18 @@ def train(
     average: bool = False,
     beside: Sequence[nn.Module] = (),
 ) -> list[float]:
-    """Minimise ``loss_of(step, generator)`` over the model's trainable parameters, on `device.CHOSEN`.
+    """Minimise ``loss_of(step, generator)`` over the model's trainable parameters, on the session's device.
 
-    The generator is seeded by the step, so that a resumed run draws what an uninterrupted one would.
-    Writes ``.cache/training/<part>/{checkpoint.pt,log.jsonl}`` and keeps the log with the pack. Continues from the
-    checkpoint, also with more steps than it was begun with, or from a handover in the pack. Returns the losses of this
-    call. With ``average`` the model ends with its moving average. ``beside`` is what the loss needs of other models.
+    The generator is seeded by the step, and so is torch's own, from which dropout draws: a resumed run draws what an
+    uninterrupted one would. Writes ``<part>/{checkpoint.pt,log.jsonl}`` in the session's folder and keeps the log with
+    the pack. Goes on from the checkpoint or from a handover in the pack, whichever is further. Returns the losses of
+    this call. With ``average`` the model ends with its moving average. ``beside`` is what the loss needs of other
+    models.
     """
-    run = Run(part, WORK / part, PACK)
+    run = Run(part, session.work / part, session.pack, session.key)
     run.folder.mkdir(parents=True, exist_ok=True)
     model.train()
-    with accelerated(model, *beside) as where:
+    with accelerated(device_of(session.device), model, *beside) as where:
         losses = _minimise(run, model, loss_of, schedule, average, where)
     model.eval()
     run.keep_log()
@@ -145,6 +127,7 @@ class Run:
     part: str
     folder: Path
     pack: Path
+    key: str
 
     @property
     def checkpoint(self) -> Path:
@@ -167,15 +150,29 @@ class Run:
         self.kept.write_text("".join(f"{line}\n" for line in kept))
 
     def hand_over(self, model: nn.Module, step: int) -> None:
-        relay.hand_over(model, self.pack / "relay", self.part, step, KEY)
+        relay.hand_over(model, self.pack / "relay", self.part, step, self.key)
         self.keep_log()
 
-    def take_over(self, model: nn.Module, schedule: Schedule) -> int:
-        """The step of the furthest handover, 0 when there is none; its log is gone on with."""
-        step = relay.take_over(model, self.pack / "relay", self.part, schedule.handovers, KEY)
-        if step:
+    def begin(
+        self, model: nn.Module, optimiser: torch.optim.Optimizer, schedule: Schedule, average: bool
+    ) -> tuple[int, Average | None]:
+        """Put into ``model`` what is furthest, checkpoint or handover; its step (0: neither), and the average so far.
+
+        After a handover the optimiser knows nothing, the average begins with it, and its log is gone on with.
+        """
+        state = torch.load(self.checkpoint, weights_only=True, map_location="cpu") if self.checkpoint.exists() else None
+        handed = relay.furthest(self.pack / "relay", self.part, schedule.handovers, self.key)
+        if state is not None and state["step"] >= handed:
+            model.load_state_dict(state["model"])
+            optimiser.load_state_dict(state["optimiser"])
+            ema = Average(model) if average else None
+            if ema:
+                ema.load(state["ema"])
+            return int(state["step"]), ema
+        if handed:
+            relay.take_over(model, self.pack / "relay", self.part, handed)
             shutil.copyfile(self.kept, self.log)
-        return step
+        return handed, Average(model) if average else None
 
 
 def _minimise(
@@ -184,9 +181,7 @@ def _minimise(
 ) -> list[float]:  # fmt: skip
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=schedule.lr, weight_decay=schedule.weight_decay, betas=(0.9, 0.98))
-    start = 0 if run.checkpoint.exists() else run.take_over(model, schedule)
-    ema = Average(model) if average else None
-    start = start or _resume(run.checkpoint, schedule.steps, model, optimiser, ema)
+    start, ema = run.begin(model, optimiser, schedule, average)
     losses: list[float] = []
     began = time.monotonic()
     bf16 = schedule.bf16 and (where.type != "cpu" or bfloat16_pays())
@@ -198,6 +193,7 @@ def _minimise(
                 ema = Average(model) if average else None
             for group in optimiser.param_groups:
                 group["lr"] = schedule.at(step)
+            torch.manual_seed(step)
             with torch.autocast(where.type, dtype=torch.bfloat16, enabled=bf16):
                 loss = loss_of(step, torch.Generator().manual_seed(step))
             losses.append(float(loss.item()))
@@ -222,22 +218,6 @@ def _descend(loss: Tensor, optimiser: torch.optim.Optimizer, parameters: list[nn
     loss.backward()
     nn.utils.clip_grad_norm_(parameters, clip)
     optimiser.step()
-
-
-def _resume(
-    checkpoint: Path, steps: int, model: nn.Module, optimiser: torch.optim.Optimizer, ema: Average | None
-) -> int:
-    """Load the checkpoint unless it is past ``steps``; returns the step to go on from."""
-    if not checkpoint.exists():
-        return 0
-    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
-    if state["step"] > steps:
-        return 0
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    if ema:
-        ema.load(state["ema"])
-    return int(state["step"])
 
 
 def _report(part: str, step: int, steps: int, start: int, losses: list[float], began: float, log: Any) -> None:

@@ -4,7 +4,7 @@ A part's key is a digest of its recipe, of the files that it learns from and of 
 reads, so that a change of one recipe makes everything that follows from it out of date. The key stands beside the
 weights: a pack says for each of its parts whether today's recipes would make it, on whatever machine that was.
 
-Code is not part of a key. Who changes how something is drawn or learned changes the recipe's ``seed``, or trains anew.
+Code is not part of a key: who changes how something is drawn or learned trains anew (`make pack`'s ``--afresh``).
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ from pipeline.training.together import Part
 
 HOME = Path(__file__).parent
 RECIPES = HOME / "recipes"
+
+
+class NothingToBeginWith(ValueError):
+    """What a part goes on from is no longer in the pack; the message says what brings it back."""
 
 
 def digest(content: Any) -> str:
@@ -43,7 +47,10 @@ class Made:
 
         What another part has replaced is gone: when that one is out of date, both are.
         """
-        fresh = {name for name in self.parts if self._recorded(name) == self._wanted(name)}
+        fresh: set[str] = set()
+        for name, part in self.parts.items():  # what a part needs stands before it
+            if self._recorded(name) == self._wanted(name) and fresh.issuperset(part.needs):
+                fresh.add(name)
         gone = {part.replaces for name, part in self.parts.items() if name not in fresh and self._recorded(name)}
         return fresh - gone
 
@@ -51,22 +58,25 @@ class Made:
         """Of what ``name`` is made when it is trained now, on the parts as they are in the pack, out of date or not."""
         return self._key(name, {other: self._recorded(other) for other in self.parts[name].needs})
 
-    def record(self, name: str, how: Mapping[str, str]) -> None:
-        """Write of what ``name`` was made and ``how``: with what library and arithmetic, as bits depend on both."""
+    def check_beginning(self, name: str) -> None:
+        """Raises NothingToBeginWith when ``name`` has already replaced what it is to begin with."""
+        before = self.parts[name].replaces
+        if before is not None and self._recorded(name) is not None:
+            raise NothingToBeginWith(
+                f"{name} begins with what {before} makes, and has replaced that in {self.pack}: train {before} first"
+            )
+
+    def record(self, name: str, key: str, how: Mapping[str, str]) -> None:
+        """Write of what ``name`` was made and ``how``: with what library and arithmetic, as bits depend on both.
+
+        key: as it was when the training began
+        """
         file = self._record(name)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps({"key": self.key(name), **how}, indent=1) + "\n")
+        file.write_text(json.dumps({"key": key, **how}, indent=1) + "\n")
         for other, part in self.parts.items():
             if part.replaces == name:  # there again is what that one had replaced
                 self._record(other).unlink(missing_ok=True)
-
-    def workplace(self, work: Path, name: str) -> Path:
-        """Where checkpoints of ``name`` are kept: those of other inputs must not be gone on from.
-
-        A longer recipe goes on from the checkpoint of a shorter one, so that the part's own recipe has no say in it.
-        """
-        needs = {other: self._recorded(other) for other in self.parts[name].needs}
-        return work / f"{name}-{digest({'needs': needs, 'phantoms': self.shortened.get('phantoms')})[:12]}"
 
     def _wanted(self, name: str) -> str:
         return self._key(name, {other: self._wanted(other) for other in self.parts[name].needs})

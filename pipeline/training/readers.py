@@ -7,6 +7,7 @@ teach. They are not shipped, see none of the judge's phantoms and are of another
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,17 +20,18 @@ from pipeline.phantom import HELD_OUT, LABELS, SKIN_TYPES
 from pipeline.training.augment import lit, turned
 from pipeline.training.data import Phantoms
 from pipeline.training.distort import distorted
-from pipeline.training.loop import PACK, Schedule, pick, pixels, train
+from pipeline.training.loop import Schedule, pick, pixels, train
+from pipeline.training.session import Session
 from pipeline.training.skingpt_files import load_vit
 
 NAMES: tuple[str, ...] = (*LABELS, HELD_OUT)
 """In the order of `Phantoms.labels`; clear skin comes after them."""
 
 
-def encoders() -> tuple[nn.Module, nn.Module]:
+def encoders(pack: Path) -> tuple[nn.Module, nn.Module]:
     """SkinGPT's ViT and CLIP's image encoder as the pack has them: (B, 3, H, W), -1 to 1, to ``pooler_output``."""
-    clip = CLIPModel.from_pretrained(PACK / "clip", dtype=torch.float32, attn_implementation="eager")
-    return load_vit(), clip.vision_model
+    clip = CLIPModel.from_pretrained(pack / "clip", dtype=torch.float32, attn_implementation="eager")
+    return load_vit(pack), clip.vision_model
 
 
 class Readers(nn.Module):
@@ -42,9 +44,9 @@ class Readers(nn.Module):
         self.tones = nn.ModuleList([nn.LazyLinear(len(SKIN_TYPES)), nn.LazyLinear(len(SKIN_TYPES))])
 
     @classmethod
-    def begin(cls) -> Readers:
+    def begin(cls, pack: Path) -> Readers:
         """From the pack's ``skingpt/`` and ``clip/``, with heads that know nothing yet."""
-        return cls(*encoders())
+        return cls(*encoders(pack))
 
     def loss(self, x: Tensor, conditions: Tensor, skin_types: Tensor) -> Tensor:
         """Mean cross entropy over both encoders, of condition and, at half the weight, of skin type.
@@ -85,12 +87,14 @@ def examples(
     return lit(distorted(x, generator), generator), conditions, torch.as_tensor(data.skin_types[rows])
 
 
-def trained(parts: list[tuple[Phantoms, Tensor]], vae: AutoencoderKL, settings: dict[str, Any], steps: int) -> Readers:
+def train_readers(
+    session: Session, parts: list[tuple[Phantoms, Tensor]], vae: AutoencoderKL, settings: dict[str, Any]
+) -> Readers:
     """Readers that know what the autoencoder does, frozen.
 
     parts: phantoms and their latents; each batch takes from each as many as ``settings["shares"]`` says
     """
-    readers = Readers.begin()
+    readers = Readers.begin(session.pack)
     readers.loss(torch.zeros(1, 3, 96, 96), torch.zeros(1, dtype=torch.long), torch.ones(1, dtype=torch.long))
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
@@ -101,6 +105,6 @@ def trained(parts: list[tuple[Phantoms, Tensor]], vae: AutoencoderKL, settings: 
         x, conditions, skin_types = (torch.cat(column) for column in zip(*taken, strict=True))
         return readers.loss(x, conditions, skin_types)
 
-    schedule = Schedule(steps, settings["lr"], handover_every=settings["handover_every"])
-    train("readers", readers, step_loss, schedule, beside=[vae])
+    schedule = Schedule(session.steps or settings["steps"], settings["lr"], handover_every=settings["handover_every"])
+    train(session, "readers", readers, step_loss, schedule, beside=[vae])
     return readers.eval().requires_grad_(False)

@@ -16,42 +16,43 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 
-def trained(model: nn.Module) -> dict[str, Tensor]:
+def trainable(model: nn.Module) -> dict[str, Tensor]:
     """What a training changes; running statistics are not part of it."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 @torch.no_grad()
 def hand_over(model: nn.Module, folder: Path, part: str, step: int, key: str) -> None:
-    """Round the trained parameters to float16 and write them as ``folder/<part>-<step>.safetensors``, the only one.
+    """Round the trained parameters to float16 and write them as ``folder/<part>-<step>.safetensors``.
 
-    key: of what the part is made from; weights made from anything else are never taken over
+    key: of what the part is made from; weights made from anything else are never taken over. What was handed over
+    earlier of the same goes.
     """
-    rounded = {name: parameter.half() for name, parameter in trained(model).items()}
-    for name, parameter in trained(model).items():
+    rounded = {name: parameter.half() for name, parameter in trainable(model).items()}
+    for name, parameter in trainable(model).items():
         parameter.copy_(rounded[name])
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.cpu().contiguous() for name, tensor in rounded.items()}
     file = _file(folder, part, step)
     save_file(tensors, file.with_suffix(".partial"), metadata={"key": key})
     file.with_suffix(".partial").replace(file)
-    for earlier in folder.glob(f"{part}-[0-9]*.safetensors"):
-        if earlier != file:
-            earlier.unlink()
+    for other in folder.glob(f"{part}-[0-9]*.safetensors"):
+        if _step(other) < step and _key(other) == key:
+            other.unlink()
+
+
+def furthest(folder: Path, part: str, steps: Collection[int], key: str) -> int:
+    """The last of ``steps`` at which weights of this ``key`` were handed over; 0 when there are none."""
+    files = {step: _file(folder, part, step) for step in steps}
+    return max((step for step, file in files.items() if file.exists() and _key(file) == key), default=0)
 
 
 @torch.no_grad()
-def take_over(model: nn.Module, folder: Path, part: str, steps: Collection[int], key: str) -> int:
-    """Put the furthest handover of ``steps`` that is there into ``model``; returns its step, 0 when there is none."""
-    for step in sorted(steps, reverse=True):
-        file = _file(folder, part, step)
-        if not file.exists() or _key(file) != key:
-            continue
-        with safe_open(file, "pt") as tensors:
-            for name, parameter in trained(model).items():
-                parameter.copy_(tensors.get_tensor(name))
-        return step
-    return 0
+def take_over(model: nn.Module, folder: Path, part: str, step: int) -> None:
+    """Put what was handed over at ``step`` into ``model``."""
+    with safe_open(_file(folder, part, step), "pt") as tensors:
+        for name, parameter in trainable(model).items():
+            parameter.copy_(tensors.get_tensor(name))
 
 
 def clear(folder: Path, key: str) -> None:
@@ -65,6 +66,10 @@ def clear(folder: Path, key: str) -> None:
 
 def _file(folder: Path, part: str, step: int) -> Path:
     return folder / f"{part}-{step}.safetensors"
+
+
+def _step(file: Path) -> int:
+    return int(file.stem.rpartition("-")[2])
 
 
 def _key(file: Path) -> str:

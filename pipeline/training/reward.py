@@ -23,11 +23,11 @@ from pipeline.profile import Knowledge
 from pipeline.schedule import Schedule as Sampling
 from pipeline.training.augment import cropped, lit, turned
 from pipeline.training.data import CONCEPTS, Phantoms
-from pipeline.training.encoded import STABLE_DIFFUSION, latents, painted_area
+from pipeline.training.encoded import latents, painted_area
 from pipeline.training.loop import pixels
 from pipeline.training.readers import NAMES, Readers
 from pipeline.training.text import PROMPT
-from pipeline.training.unet import Frozen
+from pipeline.training.unet import Frozen, sampler
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,6 @@ def canvas_of(data: Phantoms, rows: Sequence[int], frozen: Frozen, generator: to
         return Canvas(photos, area, latents(frozen.vae, photos * (area < 0.5)))
 
 
-def sampler(frozen: Frozen, steps: int) -> DPMSolverMultistepScheduler:
-    """The product's, as `unet.write` saves it."""
-    out = DPMSolverMultistepScheduler.from_pretrained(STABLE_DIFFUSION / "scheduler")
-    out.set_timesteps(steps)
-    return out
-
-
 def sample(
     unet: UNet2DConditionModel, steps: DPMSolverMultistepScheduler, canvas: Canvas, words: Tensor, nothing: Tensor,
     how: Sampling, learnt: int, generator: torch.Generator,
@@ -131,7 +124,7 @@ class Reward:
     ) -> None:
         """asked: a photo's condition -> what is asked for in its place, each as often as it stands there"""
         self.data, self.frozen, self.readers, self.asked, self.how = data, frozen, readers, asked, how
-        self.rows = [i for i in range(len(data)) if data.name(i) in asked]
+        self.rows = [i for i in range(len(data)) if data.condition(i) in asked]
         with torch.no_grad():
             self.nothing = frozen.words([""])
 
@@ -139,12 +132,13 @@ class Reward:
         """Of ``n`` pictures, each of the condition that is asked for on the skin type of its photo."""
         rng = random.Random(int(torch.randint(2**31, (1,), generator=generator)))
         rows = rng.sample(self.rows, n)
-        wishes = [rng.choice(self.asked[str(self.data.name(row))]) for row in rows]
+        wishes = [rng.choice(self.asked[str(self.data.condition(row))]) for row in rows]
         tones = torch.as_tensor(self.data.skin_types[rows])
         canvas = canvas_of(self.data, rows, self.frozen, generator)
         with torch.no_grad():
             words = self.frozen.words([wish.on(int(t)) for wish, t in zip(wishes, tones, strict=True)])
-        steps = sampler(self.frozen, self.how.steps)
+        steps = sampler(self.frozen.noise)
+        steps.set_timesteps(self.how.steps)
         learnt = rng.randrange(1, self.how.steps + 1)
         x = sample(unet, steps, canvas, words, self.nothing, self.how, learnt, generator)
         target = torch.tensor([NAMES.index(wish.label) for wish in wishes])

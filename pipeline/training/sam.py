@@ -16,7 +16,8 @@ from transformers import SamConfig, SamImageProcessorPil, SamModel, SamProcessor
 from pipeline.training.augment import lit, turned
 from pipeline.training.data import SIZE, phantoms
 from pipeline.training.detector import MEAN, STD, boxes_of, corners
-from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.training.loop import Schedule, pick, pixels, train
+from pipeline.training.session import Session
 
 
 def build(settings: dict) -> SamModel:
@@ -116,9 +117,9 @@ def mask_loss(logits: Tensor, target: Tensor) -> Tensor:
     return 5 * focal + dice.mean() + 2 * bce.mean()
 
 
-def run(steps: int | None = None) -> None:
+def run(session: Session) -> None:
     """Train and write ``sam/``."""
-    settings = recipe("sam")
+    settings = session.recipe("sam")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05)
     model = build(settings)
@@ -134,9 +135,9 @@ def run(steps: int | None = None) -> None:
         iou = (got & target).sum((-2, -1)) / (got | target).sum((-2, -1)).clamp(min=1)
         return mask_loss(logits, target) + F.mse_loss(out.iou_scores[:, :, 0].float(), iou.float())
 
-    schedule = Schedule(steps or settings["steps"], settings["lr"], tuple(settings["restarts"]))
-    train("sam", model, step_loss, schedule)
-    model.half().save_pretrained(PACK / "sam")
+    schedule = Schedule(session.steps or settings["steps"], settings["lr"], tuple(settings["restarts"]))
+    train(session, "sam", model, step_loss, schedule)
+    model.half().save_pretrained(session.pack / "sam")
     size = {"longest_edge": SIZE}
     pad = {"height": SIZE, "width": SIZE}
     eye = SamImageProcessorPil(
@@ -147,7 +148,7 @@ def run(steps: int | None = None) -> None:
         image_mean=MEAN,
         image_std=STD,
     )
-    SamProcessor(eye).save_pretrained(PACK / "sam")
+    SamProcessor(eye).save_pretrained(session.pack / "sam")
     _report(model.float())
 
 

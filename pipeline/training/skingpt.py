@@ -9,6 +9,8 @@ notes gives SkinGPT (Zhou et al. 2024, "two-step training").
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -29,8 +31,9 @@ from pipeline.profile import Knowledge, load_knowledge
 from pipeline.prompting import IMAGE, SEPARATOR, conversation, image_slot
 from pipeline.training.augment import lit, turned
 from pipeline.training.data import CONCEPTS, Phantoms, phantoms
-from pipeline.training.loop import PACK, WORK, Schedule, pick, pixels, recipe, train
+from pipeline.training.loop import Schedule, pick, pixels, train
 from pipeline.training.notes import QUESTIONS, USUAL, Asked, Facts, answer, dialogue
+from pipeline.training.session import Session
 from pipeline.training.skingpt_files import load_vit, save, vit_config
 from pipeline.wording import PHRASES
 
@@ -38,14 +41,14 @@ SPECIAL = ("<pad>", "<s>", "</s>", SEPARATOR, "<Img>", "</Img>", IMAGE)
 IGNORED = -100
 
 
-def knowledge() -> dict[str, Knowledge]:
-    return {k.label: k for k in load_knowledge(PACK / "labels.yaml")}
+def knowledge(pack: Path) -> dict[str, Knowledge]:
+    return {k.label: k for k in load_knowledge(pack / "labels.yaml")}
 
 
-def tokenizer(vocabulary: int) -> PreTrainedTokenizerFast:
+def tokenizer(vocabulary: int, known: Mapping[str, Knowledge]) -> PreTrainedTokenizerFast:
     """Byte-level BPE over all questions and answers; the prompt's markers are single tokens."""
     corpus = [w for wordings in QUESTIONS.values() for w in wordings]
-    for label, about in knowledge().items():
+    for label, about in known.items():
         for tone in TONES:
             facts = Facts(label, tone, tuple(PHRASES[c] for c in about.concepts))
             corpus += [f" {answer(kind, facts, about, other)}" for kind in QUESTIONS for other in about.look_alikes]
@@ -94,14 +97,14 @@ def build(settings: dict[str, Any], words: PreTrainedTokenizerFast) -> Blip2ForC
 
 def facts_of(data: Phantoms, i: int) -> Facts:
     shown = tuple(PHRASES[c] for c, there in zip(CONCEPTS, data.concepts[i], strict=True) if there)
-    return Facts(data.name(i), TONES[int(data.skin_types[i]) - 1], shown)
+    return Facts(data.condition(i), TONES[int(data.skin_types[i]) - 1], shown)
 
 
 class Writer:
     """Makes batches of tokens from facts: questions are read, answers are learned."""
 
-    def __init__(self, words: PreTrainedTokenizerFast, queries: int) -> None:
-        self.words, self.queries, self.known = words, queries, knowledge()
+    def __init__(self, words: PreTrainedTokenizerFast, queries: int, known: dict[str, Knowledge]) -> None:
+        self.words, self.queries, self.known = words, queries, known
 
     def slot_words(self, facts: Facts, rng: random.Random) -> list[int]:
         """Words in place of the picture: tone and concepts in any order, at times the name."""
@@ -166,7 +169,7 @@ def answers_loss(language: LlamaForCausalLM, input_ids: Tensor, attention_mask: 
 
 
 def train_language(
-    model: Blip2ForConditionalGeneration, writer: Writer, data: Phantoms, settings: dict[str, Any], steps: int
+    session: Session, model: Blip2ForConditionalGeneration, writer: Writer, data: Phantoms, settings: dict[str, Any]
 ) -> None:
     """The language model alone: the picture's place holds words.
 
@@ -176,6 +179,7 @@ def train_language(
     the language model declines too little at first.
     """
     restarts, every = tuple(settings["language_restarts"]), settings["handover_every"]["language"]
+    steps = session.steps or settings["steps"]["language"]
     schedule = Schedule(steps, 0.0015, restarts, handover_every=every)
     at_first, then = Asked(diagnoses=0.1), Asked(diagnoses=0.1, off_topic=settings["off_topic_then"])
 
@@ -190,10 +194,11 @@ def train_language(
             rows.append(writer.tokens(chat, writer.slot_words(facts, rng), most))
         return answers_loss(model.language_model, **writer.batch(rows))
 
-    train("skingpt-language", model.language_model, step_loss, schedule)
+    train(session, "skingpt-language", model.language_model, step_loss, schedule)
 
 
 def train_bridge(
+    session: Session,
     part: str,
     model: Blip2ForConditionalGeneration,
     writer: Writer,
@@ -214,7 +219,7 @@ def train_bridge(
 
     bridge = nn.ModuleDict({"qformer": model.qformer, "projection": model.language_projection})
     bridge.register_parameter("query_tokens", model.query_tokens)
-    train(part, bridge, step_loss, schedule, beside=[model])
+    train(session, part, bridge, step_loss, schedule, beside=[model])
 
 
 def only(model: Blip2ForConditionalGeneration, *names: str) -> None:
@@ -223,27 +228,27 @@ def only(model: Blip2ForConditionalGeneration, *names: str) -> None:
         parameter.requires_grad_(name.startswith(names))
 
 
-def run(steps: int | None = None) -> None:
+def run(session: Session) -> None:
     """All stages; writes ``captioner/`` (after step 1) and ``skingpt/`` (after step 2), whose ViT must be there."""
-    settings = recipe("skingpt")
+    settings, pack = session.recipe("skingpt"), session.pack
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05)
-    words = tokenizer(settings["vocabulary"])
+    known = knowledge(pack)
+    words = tokenizer(settings["vocabulary"], known)
     model = build(settings, words)
-    writer = Writer(words, settings["queries"])
-    long = {k: steps or settings["steps"][k] for k in settings["steps"]}
-    every = settings["handover_every"]
+    writer = Writer(words, settings["queries"], known)
 
     def schedule(stage: str, lr: float) -> Schedule:
-        return Schedule(long[stage], lr, warmup=20, save_every=100, handover_every=every[stage])
+        steps, every = session.steps or settings["steps"][stage], settings["handover_every"][stage]
+        return Schedule(steps, lr, warmup=20, save_every=100, handover_every=every)
 
-    train_language(model, writer, data, settings, long["language"])
-    model.vision_model.load_state_dict(load_vit().state_dict())
+    train_language(session, model, writer, data, settings)
+    model.vision_model.load_state_dict(load_vit(pack).state_dict())
     only(model, "qformer", "query_tokens", "language_projection")
-    train_bridge("skingpt-qformer", model, writer, data, schedule("qformer", 0.001), 0.4)
+    train_bridge(session, "skingpt-qformer", model, writer, data, schedule("qformer", 0.001), 0.4)
     only(model, "language_projection")
-    train_bridge("skingpt-step1", model, writer, data, schedule("step1", 0.0003), 1.0)
-    save(model, words, settings["queries"], PACK / "captioner", PACK / "skingpt")
-    train_bridge("skingpt-step2", model, writer, data, schedule("step2", 0.0003), 0.0)
-    save(model, words, settings["queries"], PACK / "skingpt", PACK / "skingpt")
-    print(f"skingpt: written; checkpoints in {WORK}")
+    train_bridge(session, "skingpt-step1", model, writer, data, schedule("step1", 0.0003), 1.0)
+    save(model, words, settings["queries"], pack / "captioner", pack / "skingpt")
+    train_bridge(session, "skingpt-step2", model, writer, data, schedule("step2", 0.0003), 0.0)
+    save(model, words, settings["queries"], pack / "skingpt", pack / "skingpt")
+    print(f"skingpt: written; checkpoints in {session.work}")

@@ -23,7 +23,7 @@ from transformers import (
 
 from pipeline.schedule import bfloat16_pays
 from pipeline.training.data import SIZE
-from pipeline.training.loop import PACK, recipe
+from pipeline.training.session import recipe
 
 SHARDS = tuple(f"model-{i:05d}-of-00003.safetensors" for i in (1, 2, 3))
 """ViT; language model and Q-Former; projection."""
@@ -47,18 +47,18 @@ def new_vit() -> Blip2VisionModel:
     return vit
 
 
-def save_vit(vit: Blip2VisionModel) -> None:
+def save_vit(vit: Blip2VisionModel, pack: Path) -> None:
     """As float16, as the first of SkinGPT's shards."""
-    folder = PACK / "skingpt"
+    folder = pack / "skingpt"
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {VIT + name: tensor.half().contiguous() for name, tensor in vit.state_dict().items()}
     save_file(tensors, folder / SHARDS[0], metadata={"format": "pt"})
 
 
-def load_vit() -> Blip2VisionModel:
+def load_vit(pack: Path) -> Blip2VisionModel:
     """The pack's, as float32."""
     vit = new_vit()
-    tensors = load_file(PACK / "skingpt" / SHARDS[0])
+    tensors = load_file(pack / "skingpt" / SHARDS[0])
     vit.load_state_dict({name.removeprefix(VIT): tensor.float() for name, tensor in tensors.items()})
     return vit
 

@@ -17,7 +17,8 @@ from pipeline.diagnose import Novelty
 from pipeline.phantom import LABELS, STRANGE
 from pipeline.training.augment import cropped, lit, turned
 from pipeline.training.data import CONCEPTS, SIZE, Phantoms, phantoms
-from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.training.loop import Schedule, pick, pixels, train
+from pipeline.training.session import Session
 from pipeline.training.skingpt_files import new_vit, save_vit
 
 
@@ -39,7 +40,9 @@ def shapes(n: int, generator: torch.Generator) -> Tensor:
     return out.clamp(-1, 1)
 
 
-def train_vision(vit: Blip2VisionModel, data: Phantoms, settings: dict[str, Any], steps: int) -> tuple[Tensor, Tensor]:
+def train_vision(
+    session: Session, vit: Blip2VisionModel, data: Phantoms, settings: dict[str, Any]
+) -> tuple[Tensor, Tensor]:
     """ViT with heads for condition, skin type and concepts, which are dropped; "no condition" is one more condition.
 
     Returns weights and biases of the condition head for `Novelty`.
@@ -73,7 +76,8 @@ def train_vision(vit: Blip2VisionModel, data: Phantoms, settings: dict[str, Any]
             * F.binary_cross_entropy_with_logits(heads["concepts"](seen), torch.as_tensor(data.concepts[rows]).float())
         )
 
-    train("skingpt-vision", seeing, step_loss, Schedule(steps, 0.001, save_every=300))
+    schedule = Schedule(session.steps or settings["steps"], 0.001, save_every=300)
+    train(session, "skingpt-vision", seeing, step_loss, schedule)
     with torch.no_grad():
         unseen = phantoms("validate", 252)
         seen = vit(pixels(unseen.images)).pooler_output
@@ -108,12 +112,12 @@ def fit_novelty(vit: Blip2VisionModel, data: Phantoms, odds: tuple[Tensor, Tenso
     }  # fmt: skip
 
 
-def run(steps: int | None = None) -> None:
+def run(session: Session) -> None:
     """Train the ViT and write it into ``skingpt/``, with its measure of novelty."""
-    settings = recipe("skingpt_sight")
+    settings = session.recipe("skingpt_sight")
     torch.manual_seed(settings["seed"])
     data, vit = phantoms("train", settings["phantoms"], clear=0.05), new_vit()
-    novelty = fit_novelty(vit, data, train_vision(vit, data, settings, steps or settings["steps"]))
-    save_vit(vit)
-    save_file({k: v.contiguous() for k, v in novelty.items()}, PACK / "skingpt" / "novelty.safetensors")
+    novelty = fit_novelty(vit, data, train_vision(session, vit, data, settings))
+    save_vit(vit, session.pack)
+    save_file({k: v.contiguous() for k, v in novelty.items()}, session.pack / "skingpt" / "novelty.safetensors")
     print("skingpt-sight: written; what it sees is put into words by `python -m pipeline train skingpt`")

@@ -26,9 +26,13 @@ from transformers import CLIPModel, CLIPTokenizer
 
 from pipeline.training.augment import turned
 from pipeline.training.data import Phantoms, phantoms
-from pipeline.training.encoded import STABLE_DIFFUSION, Encoded, encoded
-from pipeline.training.loop import PACK, Schedule, pick, recipe, train
+from pipeline.training.encoded import Encoded, encoded
+from pipeline.training.loop import Schedule, pick, train
+from pipeline.training.session import Session
 from pipeline.training.text import PROMPT
+
+STABLE_DIFFUSION = "stable-diffusion"
+"""Its folder in a pack."""
 
 
 def scheduler() -> DDPMScheduler:
@@ -57,18 +61,20 @@ def build(settings: dict[str, Any], words_width: int) -> UNet2DConditionModel:
     )
 
 
-def load_vae() -> AutoencoderKL:
-    return AutoencoderKL.from_pretrained(STABLE_DIFFUSION / "vae", dtype=torch.float32).eval().requires_grad_(False)
+def load_vae(pack: Path) -> AutoencoderKL:
+    folder = pack / STABLE_DIFFUSION / "vae"
+    return AutoencoderKL.from_pretrained(folder, dtype=torch.float32).eval().requires_grad_(False)
 
 
-def load_unet() -> UNet2DConditionModel:
+def load_unet(pack: Path) -> UNet2DConditionModel:
     """The pack's, frozen: what an adapter is trained on."""
-    return UNet2DConditionModel.from_pretrained(STABLE_DIFFUSION / "unet", dtype=torch.float32).requires_grad_(False)
+    folder = pack / STABLE_DIFFUSION / "unet"
+    return UNet2DConditionModel.from_pretrained(folder, dtype=torch.float32).requires_grad_(False)
 
 
-def load_clip() -> tuple[CLIPModel, CLIPTokenizer]:
-    model = CLIPModel.from_pretrained(PACK / "clip", dtype=torch.float32).eval().requires_grad_(False)
-    return model, CLIPTokenizer.from_pretrained(PACK / "clip")
+def load_clip(pack: Path) -> tuple[CLIPModel, CLIPTokenizer]:
+    model = CLIPModel.from_pretrained(pack / "clip", dtype=torch.float32).eval().requires_grad_(False)
+    return model, CLIPTokenizer.from_pretrained(pack / "clip")
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,8 @@ class Frozen:
     noise: DDPMScheduler
 
     @classmethod
-    def load(cls) -> Frozen:
-        return cls(load_vae(), *load_clip(), scheduler())
+    def load(cls, pack: Path) -> Frozen:
+        return cls(load_vae(pack), *load_clip(pack), scheduler())
 
     def words(self, prompts: list[str]) -> Tensor:
         tokens = self.tokenizer(prompts, padding="max_length", truncation=True, return_tensors="pt")
@@ -93,7 +99,7 @@ def prompts_of(data: Phantoms, rows: list[int], generator: torch.Generator, sile
     """Label and caption; at times the label alone, at times nothing (for guidance)."""
     out = []
     for i, dice in zip(rows, torch.rand(len(rows), generator=generator).tolist(), strict=True):
-        label = data.name(i)
+        label = data.condition(i)
         full = PROMPT.format(label=label, caption=data.captions[i]) if label else data.captions[i]
         out.append("" if dice < silent else (label or full) if dice < silent + 0.1 else full)
     return out
@@ -122,13 +128,13 @@ def example(
     return torch.cat([noisy, area, masked], 1), noise.get_velocity(x0, added, times), times
 
 
-def run(steps: int | None = None) -> None:
+def run(session: Session) -> None:
     """Train and write ``stable-diffusion/`` (UNet, text encoder, tokenizer, scheduler, model_index.json)."""
-    settings = recipe("unet")
+    settings = session.recipe("unet")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05, least_extent=settings["least_extent"])
-    frozen = Frozen.load()
-    pictures = encoded(data, frozen.vae, "train")
+    frozen = Frozen.load(session.pack)
+    pictures = encoded(session, data, frozen.vae)
     unet = build(settings, frozen.clip.config.text_config.hidden_size)
     unet.set_attn_processor(AttnProcessor())  # on a CPU and in bfloat16 faster than the fused one
 
@@ -140,23 +146,27 @@ def run(steps: int | None = None) -> None:
         return F.mse_loss(unet(inputs, times, words).sample.float(), target)
 
     train(
+        session,
         "unet",
         unet,
         step_loss,
-        Schedule(steps or settings["steps"], settings["lr"], handover_every=settings["handover_every"]),
+        Schedule(session.steps or settings["steps"], settings["lr"], handover_every=settings["handover_every"]),
         average=True,
         beside=[frozen.clip],
     )
-    write(unet, frozen, STABLE_DIFFUSION)
+    write(unet, frozen, session.pack / STABLE_DIFFUSION)
+
+
+def sampler(noise: DDPMScheduler) -> DPMSolverMultistepScheduler:
+    """What the product draws with, for a model that was trained with ``noise``."""
+    return DPMSolverMultistepScheduler.from_config(noise.config, algorithm_type="dpmsolver++", use_karras_sigmas=False)
 
 
 def write(unet: UNet2DConditionModel, frozen: Frozen, folder: Path) -> None:
     """The folder `StableDiffusionInpaintPipeline.from_pretrained` reads."""
-    steps = DPMSolverMultistepScheduler.from_config(
-        frozen.noise.config, algorithm_type="dpmsolver++", use_karras_sigmas=False
-    )
     pipe = StableDiffusionInpaintPipeline(
-        vae=frozen.vae, text_encoder=frozen.clip.text_model, tokenizer=frozen.tokenizer, unet=unet, scheduler=steps,
+        vae=frozen.vae, text_encoder=frozen.clip.text_model, tokenizer=frozen.tokenizer, unet=unet,
+        scheduler=sampler(frozen.noise),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipe.to(torch.float16).save_pretrained(folder)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.training.data import Phantoms, phantoms
-from pipeline.training.loop import PACK, Schedule, pick, pixels, recipe, train
+from pipeline.training.loop import Schedule, pick, pixels, train
+from pipeline.training.session import Session
 
 
 def build(settings: dict) -> AutoencoderKL:
@@ -50,9 +53,9 @@ def piece(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
     return x[..., top : top + side, left : left + side]
 
 
-def run(steps: int | None = None) -> None:
+def run(session: Session) -> None:
     """Train and write ``vae/``."""
-    settings = recipe("vae")
+    settings = session.recipe("vae")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05, least_extent=settings["least_extent"])
     vae = build(settings).to(memory_format=torch.channels_last)
@@ -61,12 +64,12 @@ def run(steps: int | None = None) -> None:
         x = piece(pixels(data.images[pick(generator, len(data), settings["batch"])]), settings["piece"], generator)
         return loss(vae, x.contiguous(memory_format=torch.channels_last), generator, settings["kl_weight"])
 
-    train("vae", vae, step_loss, Schedule(steps or settings["steps"], settings["lr"]), average=True)
-    write(vae, data)
+    train(session, "vae", vae, step_loss, Schedule(session.steps or settings["steps"], settings["lr"]), average=True)
+    write(session.pack, vae, data)
 
 
 @torch.no_grad()
-def write(vae: AutoencoderKL, data: Phantoms) -> None:
+def write(pack: Path, vae: AutoencoderKL, data: Phantoms) -> None:
     """Set the scaling factor so that latents have unit variance, say how exact it is, write ``vae/``."""
     pieces = [pixels(data.images[i : i + 64]) for i in range(0, min(256, len(data)), 64)]
     z = torch.cat([vae.encode(piece).latent_dist.mean for piece in pieces])
@@ -74,4 +77,4 @@ def write(vae: AutoencoderKL, data: Phantoms) -> None:
     x = pixels(phantoms("validate", 252).images)
     error = F.mse_loss(vae.decode(vae.encode(x).latent_dist.mean).sample.clamp(-1, 1), x)
     print(f"vae: {10 * torch.log10(4 / error):.1f} dB on unseen phantoms")
-    vae.half().save_pretrained(PACK / "stable-diffusion" / "vae", safe_serialization=True)
+    vae.half().save_pretrained(pack / "stable-diffusion" / "vae", safe_serialization=True)

@@ -17,8 +17,9 @@ from torch.nn import functional as F
 
 from pipeline.training.augment import turned
 from pipeline.training.data import phantoms
-from pipeline.training.loop import Schedule, pick, pixels, recipe, train
+from pipeline.training.loop import Schedule, pick, pixels, train
 from pipeline.training.readers import encoders
+from pipeline.training.session import Session
 from pipeline.training.unet import load_vae
 from pipeline.training.vae import hues, write
 
@@ -62,14 +63,14 @@ def difference(x: Tensor, y: Tensor, weight: Tensor) -> Tensor:
     return ((y - x).abs() * weight).mean() + 2 * ((y - x).square() * weight).mean() + edges + 5 * colour
 
 
-def run(steps: int | None = None) -> None:
+def run(session: Session) -> None:
     """Train on from ``vae/`` and write it again; latents stay near those that it began with, and of unit variance."""
-    settings = recipe("vae_whole")
+    settings = session.recipe("vae_whole")
     torch.manual_seed(settings["seed"])
     data = phantoms("train", settings["phantoms"], clear=0.05, least_extent=settings["least_extent"])
-    before = load_vae()
+    before = load_vae(session.pack)
     vae: AutoencoderKL = copy.deepcopy(before).requires_grad_(True).to(memory_format=torch.channels_last)
-    seen = Seen(encoders())
+    seen = Seen(encoders(session.pack))
 
     def step_loss(step: int, generator: torch.Generator) -> Tensor:
         rows = pick(generator, len(data), settings["batch"])
@@ -90,11 +91,12 @@ def run(steps: int | None = None) -> None:
         )
 
     train(
+        session,
         "vae-whole",
         vae,
         step_loss,
-        Schedule(steps or settings["steps"], settings["lr"], save_every=100),
+        Schedule(session.steps or settings["steps"], settings["lr"], save_every=100),
         True,
         [before, seen],
     )
-    write(vae, data)
+    write(session.pack, vae, data)

@@ -11,6 +11,7 @@ import typer
 
 from study_app.commands.shared import DEFAULT_DB, DbOption, existing, plain_failures, written_down
 from study_app.study.access.audit import Action
+from study_app.study.backup import write_backup
 from study_app.study.export import write_export
 from study_app.study.media import MediaStore, folder_of
 
@@ -35,12 +36,18 @@ def export(
 
 
 def backup(
-    out: Annotated[Path, typer.Argument(help="File to write; must not exist.")], db: DbOption = DEFAULT_DB
+    out: Annotated[Path, typer.Argument(help="Database file to write; must not exist.")], db: DbOption = DEFAULT_DB
 ) -> None:
-    """Copy the database consistently, also while the app is running (a plain copy is not safe)."""
+    """Copy the database and its pictures consistently, also while the app is running (a plain copy is not safe).
+
+    OUT.db gets its pictures in OUT.media beside it. Researchers' accounts and the audit are not in a backup.
+    """
     with plain_failures(), existing(db) as store:
-        store.database.backup(out)
-    typer.echo(f"{out}: a copy of {db}. The pictures in {folder_of(db)} are copied as files.")
+        made = write_backup(store, MediaStore(folder_of(db), store), out)
+    pictures = f"{made.pictures} pictures in {made.folder}" if made.pictures else "no pictures"
+    typer.echo(f"{made.database}: a copy of {db}, with {pictures}.")
+    if made.lacking:
+        typer.echo(f"{made.lacking} pictures of the database are not on disk.", err=True)
 
 
 def audit(

@@ -59,14 +59,22 @@ def withdraw(
     db: DbOption = DEFAULT_DB,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Erase a participant's photos, conversations and answers. That they were there, and when, remains."""
+    """Erase a participant's photos, conversations and answers. Number, sequence and the date of this remain."""
     with plain_failures(), existing(db) as store:
         store.state(participant)
         if not yes:
             typer.confirm(f"Erase what {participant} gave? This cannot be undone", abort=True)
         with written_down(store, Action.withdrawn, participant):
-            MediaStore(folder_of(db), store).withdraw(participant)
-    typer.echo(f"{participant} is withdrawn and erased. Copies made before, by export or backup, still hold them.")
+            erased = MediaStore(folder_of(db), store).withdraw(participant)
+    typer.echo(
+        f"{participant} is withdrawn and erased, here and in the backups that updates of the app left beside it."
+    )
+    typer.echo("Exports and backups that you made before still hold them: erase those yourself.")
+    typer.echo("A model server that runs now forgets in two hours; a withdrawal on the app's pages reaches it at once.")
+    for backup in erased.backups_left:
+        typer.echo(f"Not erased in {backup}, which could not be written: delete it, or try this again.", err=True)
+    if erased.backups_left:
+        raise typer.Exit(1)
 
 
 def exclude(
@@ -75,6 +83,6 @@ def exclude(
     db: DbOption = DEFAULT_DB,
 ) -> None:
     """Take a participant out of the analysis; their data stay."""
-    with plain_failures(), existing(db) as store, written_down(store, Action.excluded, participant, reason):
+    with plain_failures(), existing(db) as store, written_down(store, Action.excluded, participant):
         store.exclude(participant, reason)
     typer.echo(f"{participant} is excluded: {reason}")

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import streamlit as st
 
+from study_app.participant import finish
 from study_app.participant.language import in_chosen_language, say
 from study_app.participant.layout import demonstration_banner, foot
 from study_app.services import Services
 from study_app.study.definition import Study
 from study_app.study.definition_running import CODE
 from study_app.study.entry import read_arrival
+from study_app.study.errors import HasWithdrawn
 
 
 def let_in(opened: Services) -> str | None:
     """The token of this visitor's link, theirs from now on; None after a page that says what is lacking. Nothing is
     stored before somebody comes in."""
-    match opened.study.entry.kind:
-        case "invitation":
-            return _by_code(opened)
-        case "panel":
-            return _by_parameters(opened)
+    try:
+        match opened.study.entry.kind:
+            case "invitation":
+                return _by_code(opened)
+            case "panel":
+                return _by_parameters(opened)
+    except HasWithdrawn:
+        study = in_chosen_language(opened.study)
+        st.set_page_config(page_title=study.title)
+        finish.show_withdrawn(study)
+        return None
     return opened.store.arrive(opened.study, opened.run_kind)
 
 

@@ -78,7 +78,12 @@ def _to_recruiter(services: Services, visit: Visit) -> None:
     if code is not None:
         st.markdown(say("end.for_recruiter"))
         st.code(code, language=None)
-    if visit.study.entry.kind != "open":
+    _once(visit.study)
+
+
+def _once(study: Study) -> None:
+    """Where people are told apart."""
+    if study.entry.kind != "open":
         st.markdown(say("end.once"))
 
 
@@ -104,11 +109,14 @@ def show_withdrawn(study: Study) -> None:
     demonstration_banner()
     st.title(say("end.withdrawn"), anchor=False)
     st.markdown(say("end.withdrawn_means"))
+    _once(study)
     foot(study)
 
 
 def _offer_withdrawal(services: Services, visit: Visit) -> None:
     st.markdown(say("end.withdraw_means"))
+    if visit.study.entry.kind != "open":
+        st.markdown(say("end.withdraw_code_stays"))
     sure = st.checkbox(say("end.withdraw_sure"), key="withdraw_sure")
     if st.button(say("end.withdraw_button"), disabled=not sure, key="withdraw"):
         try:

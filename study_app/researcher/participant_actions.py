@@ -10,6 +10,7 @@ from study_app.researcher.session import with_role
 from study_app.services import Services
 from study_app.study.access.audit import Action
 from study_app.study.errors import Refused
+from study_app.study.migration_backups import backups_with
 from study_app.study.visit import Visit
 
 _LINK = "participant_link"
@@ -18,7 +19,7 @@ _LONGEST_REASON = 300
 
 def show(services: Services, visit: Visit) -> None:
     if visit.state.status == "withdrawn":
-        st.markdown("Withdrawn: nothing is left to do.")
+        _withdrawn(services, visit.state.participant)
         return
     participant = visit.state.participant
     with st.container(border=True):
@@ -28,6 +29,16 @@ def show(services: Services, visit: Visit) -> None:
             _exclude(services, participant)
     with st.container(border=True):
         _withdraw(services, participant)
+
+
+def _withdrawn(services: Services, participant: str) -> None:
+    """Also after a withdrawal by the participant, who can do nothing about a backup."""
+    left = backups_with(services.database, participant)
+    if not left:
+        st.markdown("Withdrawn: nothing is left to do.")
+        return
+    names = ", ".join(f"`{backup}`" for backup in left)
+    st.warning(f"Withdrawn, but not erased in {names}, which could not be written. Delete these backups.")
 
 
 def _link(services: Services, participant: str) -> None:
@@ -62,7 +73,7 @@ def _exclude(services: Services, participant: str) -> None:
         return
     try:
         who = with_role("editor").name
-        with services.store.researcher.audit.around(who, Action.excluded, participant, reason.strip()):
+        with services.store.researcher.audit.around(who, Action.excluded, participant):
             services.store.exclude(participant, reason.strip())
     except Refused as refused:
         st.warning(str(refused))
@@ -73,8 +84,9 @@ def _exclude(services: Services, participant: str) -> None:
 def _withdraw(services: Services, participant: str) -> None:
     st.markdown("**Withdraw and erase**")
     st.markdown(
-        "When a participant asks for it. Photos, pictures, conversations and answers are erased for good, here and on "
-        "disk. Exports and backups made before still hold them: erase those yourself."
+        "When a participant asks for it. Photos, pictures, conversations and answers are erased for good: in the "
+        "database, on disk, with the models, and in the backups that updates of the app left beside the database. "
+        "Exports and backups that you made before still hold them: erase those yourself."
     )
     typed = st.text_input(f"Type {participant} to confirm", autocomplete="off", key=f"confirm_{participant}")
     if not st.button("Withdraw and erase", icon=":material/delete_forever:", key=f"withdraw_{participant}"):

@@ -61,8 +61,8 @@ def _show(summary: Summary) -> None:
     left, right = st.columns(2, gap="large")
     who = the_researcher().name
     with left:
-        if summary.has_figure:
-            _figure(summary, who)
+        for number in range(len(summary.pages) if summary.has_figure else 0):
+            _figure(summary, number, who)
     with right:
         _table(summary.ratings_by_condition)
         _table(summary.table5)
@@ -84,26 +84,29 @@ def _report(summary: Summary, who: str) -> bytes:
     return html(summary).encode()
 
 
-def _picture(summary: Summary, who: str, theme: Theme, kind: Format) -> bytes:
+def _picture(summary: Summary, number: int, who: str, theme: Theme, kind: Format) -> bytes:
     services().store.researcher.audit.add(who, Action.exported, f"Figure 9, {kind.upper()}", summary.headline)
-    return summary.figure9(theme, kind)
+    return summary.figure9(theme, kind, number)
 
 
-def _figure(summary: Summary, who: str) -> None:
+def _figure(summary: Summary, number: int, who: str) -> None:
+    """``number``: which page of Figure 9, from 0; one page a scale."""
     theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
-    st.subheader("Figure 9. Ratings by system", anchor=False)
-    st.image(summary.figure9(theme, "png"), width="stretch", alt=summary.figure_alt)
-    st.markdown(summary.figure_caption)
+    if number == 0:
+        st.subheader("Figure 9. Ratings by system", anchor=False)
+    st.image(summary.figure9(theme, "png", number), width="stretch", alt=summary.figure_alt(number))
+    st.markdown(summary.figure_caption(number))
+    end = f"_{number + 1}" if number else ""
     with st.container(horizontal=True):
-        _offer("PNG", "image/png", lambda: _picture(summary, who, theme, "png"))
-        _offer("SVG", "image/svg+xml", lambda: _picture(summary, who, theme, "svg"))
-        _offer("PDF", "application/pdf", lambda: _picture(summary, who, theme, "pdf"))
+        _offer("PNG", end, "image/png", lambda: _picture(summary, number, who, theme, "png"))
+        _offer("SVG", end, "image/svg+xml", lambda: _picture(summary, number, who, theme, "svg"))
+        _offer("PDF", end, "application/pdf", lambda: _picture(summary, number, who, theme, "pdf"))
 
 
-def _offer(kind: str, mime: str, made: Callable[[], bytes]) -> None:
+def _offer(kind: str, end: str, mime: str, made: Callable[[], bytes]) -> None:
     """Made, and written down, at the click."""
     name = kind.lower()
-    st.download_button(kind, made, f"figure9.{name}", mime, on_click="ignore", key=f"figure_{name}")
+    st.download_button(kind, made, f"figure9{end}.{name}", mime, on_click="ignore", key=f"figure{end}_{name}")
 
 
 def _table(table: Table) -> None:

@@ -2,7 +2,7 @@
 
 A person is known by a keyed hash alone: HMAC-SHA-256 of the study and the invitation code or panel id, under a key made
 with the database and left out of every export. Whoever arrives as the same person again is led to the same session,
-whatever became of it; a withdrawal does not open the door a second time.
+whatever became of it; a withdrawal does not open the door a second time, and nothing is recorded of who tries.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from study_app.study.database import Database
 from study_app.study.definition import Study
 from study_app.study.entry import Arrival, new_code, plain_code
-from study_app.study.errors import Refused
+from study_app.study.errors import HasWithdrawn, Refused
 from study_app.study.events import append_event
 from study_app.study.running import check_open
 from study_app.study.snapshots import participant_row
@@ -78,7 +78,8 @@ class Door:
         return int(made), int(used)
 
     def come_with_code(self, study: Study, run_kind: RunKind, code: str) -> str | None:
-        """The token of a link to the session of this code: a new one, or the one begun with it. None: no such code."""
+        """The token of a link to the session of this code: a new one, or the one begun with it. None: no such code.
+        Raises HasWithdrawn."""
         with self._database.write() as conn:
             person = _person(conn, study, plain_code(code))
             query = "SELECT 1 FROM invitation WHERE study = ? AND person_hash = ?"
@@ -88,16 +89,17 @@ class Door:
 
     def come_from_panel(self, study: Study, run_kind: RunKind, arrival: Arrival) -> str:
         """The token of a link to this person's session: a new one, or the one begun before. Raises Refused when the
-        arrival does not say who comes."""
+        arrival does not say who comes, HasWithdrawn."""
         if arrival.lacking or not arrival.person:
             raise Refused(f"The link lacks {', '.join(arrival.lacking) or 'the person'}.")
         with self._database.write() as conn:
             return self._come(conn, study, run_kind, _person(conn, study, arrival.person), arrival.kept)
 
     def new_link(self, participant: str) -> str:
-        """The token of a further link to the participant's session; those given before go on to work."""
+        """The token of a further link to the participant's session; those given before go on to work. Raises
+        HasWithdrawn."""
         with self._database.write() as conn:
-            participant_row(conn, participant)
+            _check_not_withdrawn(conn, participant)
             return _new_link(conn, participant, self._database.now())
 
     def kept(self, participant: str) -> Mapping[str, str]:
@@ -124,6 +126,7 @@ class Door:
             (study.id, run_kind, person),
         ).fetchone()
         if known is not None:
+            _check_not_withdrawn(conn, known["participant"])
             append_event(conn, known["participant"], "came_again", {}, now)
             return _new_link(conn, known["participant"], now)
         participant, token = _arrive(conn, study, run_kind, now)
@@ -165,6 +168,11 @@ def _arrive(conn: sqlite3.Connection, study: Study, run_kind: RunKind, now: str)
     )
     append_event(conn, participant, "arrived", {}, now)
     return participant, token
+
+
+def _check_not_withdrawn(conn: sqlite3.Connection, participant: str) -> None:
+    if participant_row(conn, participant)["status"] == "withdrawn":
+        raise HasWithdrawn(f"{participant} withdrew; nothing is recorded of them any more.")
 
 
 def _new_link(conn: sqlite3.Connection, participant: str, now: str) -> str:

@@ -94,6 +94,14 @@ def conditions_met(data: dict[str, Any]) -> int:
     return len(conditions) if isinstance(conditions, list) else 1
 
 
+def periods_met(data: dict[str, Any]) -> int:
+    """How many photos each participant rates, from the raw file, as `Study.periods`."""
+    photo = data.get("photo")
+    each = photo.get("cases_per_condition", 1) if isinstance(photo, dict) else 1
+    several = isinstance(each, int) and not isinstance(each, bool) and each > 1
+    return conditions_met(data) * (each if several else 1)
+
+
 def missing_files(data: dict[str, Any], folder: Path) -> Iterator[Problem]:
     """Every file that a case or a side of a pair names is beside the study, told with the place where it was looked
     for."""

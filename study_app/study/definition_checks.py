@@ -6,13 +6,15 @@ passed over here, it is reported already.
 
 from __future__ import annotations
 
+import math
 import string
 from collections import Counter
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 from study_app.study.definition_errors import Loc, Problem
-from study_app.study.definition_items import kind_of
+from study_app.study.definition_items import MAX_DECIMALS, kind_of
 from study_app.study.definition_text import texts_in
 
 DRAWS = "generated"
@@ -187,10 +189,13 @@ def _items(data: dict[str, Any]) -> Iterator[Problem]:
 def _range(here: Loc, name: str, row: dict[str, Any], low: Any, high: Any) -> Iterator[Problem]:
     least: Any = row.get("minimum", low)
     most: Any = row.get("maximum", high)
-    if not (_is_number(least) and _is_number(most)):
+    if not (is_number(least) and is_number(most)):
         return
     if least >= most:
         yield Problem((*here, "maximum"), f"{name} has maximum {most}; it must be greater than its minimum, {least}")
+    elif kind_of(row) == "number" and not any_number(least, most, row.get("decimals", 0)):
+        text = f"{name} has no answer: no number from {least} to {most} fits decimals: {row.get('decimals', 0)}"
+        yield Problem((*here, "decimals" if "decimals" in row else "minimum"), text)
     step = row.get("step", 1)
     if kind_of(row) == "slider" and isinstance(step, int) and step > 0 and (most - least) % step:
         yield Problem((*here, "step"), f"{name} has step {step}, which does not lead from {least} to {most}")
@@ -228,13 +233,24 @@ def _drawn_sides(here: Loc, name: str, row: dict[str, Any], data: dict[str, Any]
 
 def _how_many(here: Loc, name: str, row: dict[str, Any], options: int) -> Iterator[Problem]:
     least, most = row.get("at_least", 1), row.get("at_most", options)
-    if _is_number(least) and _is_number(most) and not least <= most <= options:
+    if is_number(least) and is_number(most) and not least <= most <= options:
         text = f"{name} asks for {least} to {most} of {options} options; at_least <= at_most <= {options} is possible"
         yield Problem((*here, "at_most" if "at_most" in row else "at_least"), text)
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def any_number(least: float, most: float, decimals: Any) -> bool:
+    """Whether a number with so many digits after the point is from ``least`` to ``most``. What is no count of digits
+    is passed over: it is reported already."""
+    if not isinstance(decimals, int) or isinstance(decimals, bool) or not 0 <= decimals <= MAX_DECIMALS:
+        return True
+    if any(isinstance(limit, float) and not math.isfinite(limit) for limit in (least, most)):
+        return least <= most
+    first, last = (Fraction(str(limit)) * 10**decimals for limit in (least, most))
+    return math.ceil(first) <= math.floor(last)
 
 
 def _scores(data: dict[str, Any]) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from study_app.study.definition_checks import MAX_ORDERS
 from study_app.study.definition_errors import Problem
 
 
@@ -28,6 +29,8 @@ def group_checks(data: dict[str, Any]) -> Iterator[Problem]:
     keys = [str(row.get("key")) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     lists = {str(name): list(map(str, group)) for name, group in groups.items() if isinstance(group, list)}
     yield from _each(lists, keys)
+    if design.get("sequences", "all_orders") == "all_orders":
+        yield from _orders(lists)
     sizes = {len(group) for group in lists.values()}
     if len(lists) < 2 and len(groups) < 2:
         yield Problem(("design", "groups"), "a mixed design has two groups at least")
@@ -51,3 +54,11 @@ def _each(groups: dict[str, list[str]], keys: list[str]) -> Iterator[Problem]:
         if frozenset(group) in seen:
             yield Problem(here, f"group '{name}' has the conditions of another group, so nothing tells them apart")
         seen.append(frozenset(group))
+
+
+def _orders(groups: dict[str, list[str]]) -> Iterator[Problem]:
+    """All orders of a group are as many as those of a study with the group's conditions alone."""
+    for name, group in groups.items():
+        if len(group) > MAX_ORDERS:
+            text = f"group '{name}' has {len(group)} conditions; all orders are balanced for up to {MAX_ORDERS}: "
+            yield Problem(("design", "groups", name), text + "use latin_square or williams")

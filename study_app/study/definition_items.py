@@ -15,6 +15,8 @@ from study_app.study.definition_text import Text, TextOrNothing
 KEY = r"^[a-z][a-z0-9_]*$"
 STRICT = ConfigDict(extra="forbid", strict=True)
 Missing = Literal["required", "may_skip", "prefer_not_to_say"]
+MAX_DECIMALS = 6
+"""Digits after the point that a number can have."""
 
 
 def is_default(default: Any) -> Any:
@@ -115,7 +117,7 @@ class Number(_Other):
     kind: Literal["number"]
     minimum: float
     maximum: float
-    decimals: int = Field(default=0, ge=0, le=6)
+    decimals: int = Field(default=0, ge=0, le=MAX_DECIMALS)
     unit: TextOrNothing = ""
 
 

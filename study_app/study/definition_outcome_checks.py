@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from study_app.study.definition_checks import asked_in, dicts_in
+from study_app.study.definition_cases import periods_met
+from study_app.study.definition_checks import any_number, asked_in, dicts_in, is_number
 from study_app.study.definition_errors import Problem
 from study_app.study.definition_items import kind_of
 
@@ -33,6 +34,9 @@ def _eligibility(data: dict[str, Any]) -> Iterator[Problem]:
             text = f"eligibility needs an answer to '{name}', which has missing: {row['missing']}; make it required"
             yield Problem((*here, "item"), text)
         yield from _rule(here, rule, row)
+    for name, row in questions.items():
+        rules = [(index, rule) for index, rule in dicts_in(data, "eligibility") if str(rule.get("item")) == name]
+        yield from _nobody(name, row, rules)
 
 
 def _rule(here: tuple[str | int, ...], rule: dict[str, Any], row: dict[str, Any]) -> Iterator[Problem]:
@@ -46,13 +50,56 @@ def _rule(here: tuple[str | int, ...], rule: dict[str, Any], row: dict[str, Any]
         text = f"eligibility by '{name}' is not possible: its kind is {kind}; allowed: number, single, yes_no"
         yield Problem((*here, "item"), text)
         return
-    options = ["yes", "no"] if kind == "yes_no" else [option.get("value") for _, option in dicts_in(row, "options")]
+    options = _options(row)
     if limits or not listed:
         yield Problem(here, f"eligibility by '{name}' needs one_of: some of {', '.join(map(str, options))}")
     for value in listed if isinstance(listed, list) else []:
         if value not in options:
             text = f"eligibility by '{name}' has {value!r}; allowed: {', '.join(map(str, options))}"
             yield Problem((*here, "one_of"), text)
+
+
+def _options(row: dict[str, Any]) -> list[Any]:
+    """What a question of kind single or yes_no stores."""
+    if kind_of(row) == "yes_no":
+        return ["yes", "no"]
+    return [option.get("value") for _, option in dicts_in(row, "options")]
+
+
+def _nobody(name: str, row: dict[str, Any], rules: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """The first of the rules on one question with which no answer to it meets them all."""
+    if kind_of(row) == "number":
+        yield from _no_number(name, row, rules)
+        return
+    allowed, left = _options(row), _options(row)
+    for index, rule in rules:
+        listed = rule.get("one_of")
+        if not isinstance(listed, list) or not left or not all(value in allowed for value in listed):
+            return
+        left = [value for value in left if value in listed]
+        if listed and not left:
+            text = f"eligibility by '{name}' lets nobody take part: no option is in every one_of"
+            yield Problem(("eligibility", index), text)
+
+
+def _no_number(name: str, row: dict[str, Any], rules: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    low: Any = row.get("minimum")
+    high: Any = row.get("maximum")
+    decimals = row.get("decimals", 0)
+    if not (is_number(low) and is_number(high) and any_number(low, high, decimals)):
+        return
+    limits: dict[str, Any] = {}
+    for index, rule in rules:
+        for limit, stricter in (("at_least", max), ("at_most", min)):
+            if is_number(rule.get(limit)):
+                limits[limit] = stricter(limits.get(limit, rule[limit]), rule[limit])
+        least, most = max(low, limits.get("at_least", low)), min(high, limits.get("at_most", high))
+        if not any_number(least, most, decimals):
+            asked = " and ".join(f"{limit.replace('_', ' ')} {value}" for limit, value in limits.items())
+            digits = f" fits decimals: {decimals} and" if least <= most else ""
+            text = f"eligibility by '{name}' lets nobody take part: no answer from {low} to {high}{digits} is {asked}"
+            yield Problem(("eligibility", index), text)
+            return
 
 
 def _attention(data: dict[str, Any]) -> Iterator[Problem]:
@@ -86,10 +133,7 @@ def _exclusion(data: dict[str, Any]) -> Iterator[Problem]:
     if not isinstance(limit, int) or isinstance(limit, bool):
         return
     rows = [row for _, _, row in asked_in(data) if row.get("attention_check") is not None]
-    conditions, design = data.get("conditions"), data.get("design")
-    between = isinstance(design, dict) and design.get("kind") == "between"
-    periods = 1 if between else len(conditions) if isinstance(conditions, list) else 1
-    met = sum(periods if row.get("repeated") is True else 1 for row in rows)
+    met = sum(periods_met(data) if row.get("repeated") is True else 1 for row in rows)
     if limit > met:
         text = f"exclusion after {limit} failed attention checks, but a participant meets only {met}"
         yield Problem(("exclusion", "failed_attention_checks"), text)

@@ -5,6 +5,7 @@ StoreError
 ├── NotSaved            busy too long, disk full: nothing was changed, try again
 ├── UnknownParticipant  no participant has this id
 └── Refused             contradicts the study, or the participant's state
+    └── HasWithdrawn    somebody who withdrew comes again
 """
 
 
@@ -26,3 +27,7 @@ class UnknownParticipant(StoreError):
 
 class Refused(StoreError):
     """The call contradicts the study's definition or the participant's state."""
+
+
+class HasWithdrawn(Refused):
+    """Who comes withdrew before: they do not start again, and nothing is recorded of their coming."""

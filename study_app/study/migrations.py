@@ -15,6 +15,7 @@ import sqlite_utils
 
 from study_app.study.database import Database, connect
 from study_app.study.errors import CannotOpen, NotSaved
+from study_app.study.migration_backups import new_name
 from study_app.study.views import VIEWS
 
 APPLICATION_ID = 0x534B474E  # "SKGN", in the file's header: tells our databases from others
@@ -224,10 +225,11 @@ RUNNING = (
 # Nothing is stored otherwise; the view ``pairs`` is new, and views are made anew by every migration.
 PAIRS: Sequence[str] = ()
 
-# The same: the view ``questions`` tells what can be chosen, in words, and the unit of a number.
-OPTIONS: Sequence[str] = ()
+# The same: sliders are among the ratings, every rating of several cases has its row, ``scores`` is new, and the view
+# ``questions`` tells what can be chosen, in words, and the unit of a number.
+SCORES: Sequence[str] = ()
 
-MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE, RUNNING, PAIRS, OPTIONS)
+MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE, RUNNING, PAIRS, SCORES)
 """The n-th (from 1) leads from version n - 1 to n. A published migration is never edited."""
 
 
@@ -279,13 +281,6 @@ def _checked_version(conn: sqlite3.Connection, path: Path, newest: int) -> int:
     return version
 
 
-def _backup_name(path: Path, version: int) -> Path:
-    """data/study.db -> data/study.before-v2.db, or .before-v2-1.db when a former attempt left that."""
-    stem = f"{path.stem}.before-v{version + 1}"
-    names = (path.with_name(f"{stem}{suffix}{path.suffix}") for suffix in ("", *(f"-{n}" for n in range(1, 100))))
-    return next(name for name in names if not name.exists())
-
-
 def _migrate(conn: sqlite3.Connection, database: Database, migrations: Sequence[Sequence[str]]) -> None:
     """All steps in one transaction: after a kill in between, the file is as it was before."""
     # A table that others refer to may be made anew: SQLite's own procedure, sqlite.org/lang_altertable.html#otheralter
@@ -296,7 +291,7 @@ def _migrate(conn: sqlite3.Connection, database: Database, migrations: Sequence[
         # Asked again: another process may have migrated while this one waited.
         version = int(conn.execute("PRAGMA user_version").fetchone()[0])
         if 0 < version < len(migrations):
-            database.backup(_backup_name(database.path, version))
+            database.backup(new_name(database.path, version + 1))
         if version < len(migrations):
             _carry_out(conn, migrations, version)
         conn.execute("COMMIT")

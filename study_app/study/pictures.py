@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from study_app.study.database import Database
 from study_app.study.errors import Refused
-from study_app.study.events import append_event
 from study_app.study.exposures import owns
+from study_app.study.migration_backups import erase_in_backups
 from study_app.study.snapshots import participant_row
-from study_app.study.withdrawal import erase_rows
+from study_app.study.withdrawal import Erased, erase_rows
 
 
 class PictureOwners:
@@ -36,12 +37,12 @@ class PictureOwners:
         with self._database.read() as conn:
             return owns(conn, participant, sha256)
 
-    def withdraw(self, participant: str, erase_file: Callable[[str], None]) -> None:
-        """Erase what the participant gave; a tombstone with the date stays. Called by `MediaStore.withdraw`,
-        whose ``erase_file(sha256)`` removes a picture nobody else owns. Idempotent."""
+    def withdraw(self, participant: str, erase_files: Callable[[tuple[str, ...]], None]) -> Erased:
+        """Erase what the participant gave, here and in the backups of migrations; a tombstone with the date stays.
+        Called by `MediaStore.withdraw`, whose ``erase_files(pictures)`` removes those nobody else owns. Idempotent."""
         with self._database.write() as conn:
             participant_row(conn, participant)
             now = self._database.now()
-            for sha256 in erase_rows(conn, participant, now):
-                erase_file(sha256)
-            append_event(conn, participant, "withdrawn", {}, now)
+            erased = erase_rows(conn, participant, now)
+            erase_files(erased.pictures)
+        return replace(erased, backups_left=erase_in_backups(self._database.path, participant, now))

@@ -137,6 +137,7 @@ class _Person:
     ) -> None:
         self.study, self.store, self.media = study, store, media
         self.effects = {(effect.item, effect.condition): effect.size for effect in effects}
+        self.reversed = {item for score in study.scores for item in score.reverse}
         self.random = random.Random(seed)
         self.leaning = self.random.gauss(0, PERSON_SD)
         self.manner = draw(habits, random.Random(f"{seed}|habits"))
@@ -192,7 +193,8 @@ class _Person:
             self._answer(item.id, NOT_SAID, period)
 
     def _felt(self, item: Item, condition: str | None) -> Value:
-        """On a scale a normal variable around the upper middle, rounded to a point of it; else whatever fits."""
+        """On a scale a normal variable around the upper middle, rounded to a point of it; else whatever fits. Where a
+        score reverses the item it is mirrored: who likes a system does not agree that it is cumbersome."""
         right = item.attention_check if isinstance(item, Likert | Single) else None
         if right is not None and not self.manner.careless:
             return right
@@ -202,8 +204,10 @@ class _Person:
         if self.manner.careless:
             return self.random.choice(points)
         middle = points[0] + 0.6 * (points[-1] - points[0])
-        effect = self.effects.get((item.id, condition or ""), 0.0)
-        felt = middle + self.leaning + effect + self.random.gauss(0, NOISE_SD)
+        felt = middle + self.leaning + self.random.gauss(0, NOISE_SD)
+        if item.id in self.reversed:
+            felt = points[0] + points[-1] - felt
+        felt += self.effects.get((item.id, condition or ""), 0.0)
         return min(max(round(felt), points[0]), points[-1])
 
     def _answer(self, name: str, value: Value, period: int | None = None) -> None:

@@ -109,11 +109,12 @@ class Store:
             return read_state(conn, participant)
 
     def touch(self, participant: str) -> None:
-        """A sign of life (a page is open). Writes at most once a minute; never raises NotSaved."""
+        """A sign of life, once a minute at most and none after a withdrawal. Never raises NotSaved."""
         with suppress(NotSaved):
             with self.database.read() as conn:
-                seen = datetime.fromisoformat(participant_row(conn, participant)["last_seen"])
-            if self.database.clock() - seen >= SIGN_OF_LIFE:
+                row = participant_row(conn, participant)
+            silent = self.database.clock() - datetime.fromisoformat(row["last_seen"])
+            if row["status"] != "withdrawn" and silent >= SIGN_OF_LIFE:
                 with self.database.write() as conn:
                     self._seen(conn, participant)
 
@@ -213,8 +214,10 @@ class Store:
                 self._log(conn, participant, "screened_out", {"reason": reason})
 
     def log_event(self, participant: str | None, kind: str, data: Mapping[str, Any] | None = None) -> None:
-        """Append to the event log."""
+        """Append to the event log; nothing of who withdrew."""
         with self.database.write() as conn:
+            if participant is not None and participant_row(conn, participant)["status"] == "withdrawn":
+                return
             self._log(conn, participant, kind, data)
 
     # Exposures ---------------------------------------------------------------------------------------

@@ -32,10 +32,11 @@ class Tabs:
         return True
 
     def take(self, participant: str, tab: str) -> None:
-        """From now on ``tab`` goes on, whichever did before."""
+        """From now on ``tab`` goes on, whichever did before. Nothing is stored of who withdrew."""
         with self._database.write() as conn:
             conn.execute(
-                "INSERT INTO active_tab VALUES (?, ?, ?) "
+                "INSERT INTO active_tab SELECT participant, ?2, ?3 FROM participant "
+                "WHERE participant = ?1 AND status <> 'withdrawn' "
                 "ON CONFLICT DO UPDATE SET tab = excluded.tab, taken_at = excluded.taken_at",
                 (participant, tab, self._database.now()),
             )

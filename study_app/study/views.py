@@ -3,10 +3,10 @@
 Stamps are ISO-8601 UTC text. ``participant`` is the public id; tokens are in no view. Definitions are kept
 as canonical JSON, and ``items`` and ``conditions`` read that JSON, so that there is one truth.
 
-Where a participant meets several assigned cases in a condition, ``ratings`` has their mean, one row per participant,
-condition and item, and ``answers`` every answer with its period. ``decisions`` has the decisions before and after an
-explanation, with the advice and the truth as decisions. ``replies`` says how long each answer of an assistant took,
-from the question to its last word.
+A period is one photo: where a participant meets several assigned cases in a condition, the condition has as many
+periods, and ``ratings`` one row per participant, period and item; ``periods_finished`` of ``flow`` counts photos, too.
+``decisions`` has the decisions before and after an explanation, with the advice and the truth as decisions. ``replies``
+says how long each answer of an assistant took, from the question to its last word.
 
 Where a photo was exchanged after "I cannot tell", ``exposures`` has the newest photo with the diagnosis and
 manifest of that photo; started_at to finished_at is the whole exposure, of which choosing_again_s seconds went into
@@ -14,11 +14,11 @@ choosing (other photos, or to keep the one there was). The earlier photos are in
 
 ``pairs`` has which of two was chosen, one row per pair that was shown, with the places that were drawn.
 
-``ratings`` reads each definition once, not for every answer: a tenth of the time. Databases made before that have the
-same rows by the slower way until their next migration.
+``ratings`` reads each definition once, not for every answer: a tenth of the time.
 
-``questions`` and ``answers`` hold every item of every kind; ``items`` and ``ratings`` the statements rated on a scale,
-which the analysis reads. A wording, and what an option is called, is that of the study's first language.
+``questions`` and ``answers`` hold every item of every kind; ``items`` and ``ratings`` the statements rated on a scale
+and the sliders, which the analysis reads; ``scores`` says how a score is made of them (`definition_parts.Score`). A
+wording, and what an option is called, is that of the study's first language.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ OPTIONS = f"""CASE {KIND}
 """What can be chosen, in the order of the study: [{"value": stored, "label": shown}, ...]; NULL where nothing is."""
 UNIT = f"""coalesce({_text("i.value", "$.unit")}, '')"""
 
-EACH = """coalesce(d.source ->> '$.photo.cases_per_condition', 1)"""
-"""How many periods a condition has."""
+LOWEST = """(d.source ->> ('$.scales.' || (i.value ->> '$.scale') || '.minimum'))"""
+"""The lowest point of a statement's scale."""
 DECISION = """coalesce(d.source ->> '$.reliance.id', 'decision')"""
 
 
@@ -90,13 +90,20 @@ VIEWS: dict[str, str] = {
     "items": f"""
         SELECT d.hash AS definition_hash, d.study, i.key + 1 AS position,
                i.value ->> '$.id' AS item, {WORDING} AS wording,
-               i.value ->> '$.construct' AS construct,
-               d.source ->> ('$.scales.' || (i.value ->> '$.scale') || '.minimum') AS scale_min,
-               (d.source ->> ('$.scales.' || (i.value ->> '$.scale') || '.minimum')) - 1 +
-               json_array_length(d.source, '$.scales.' || (i.value ->> '$.scale') || '.labels') AS scale_max,
-               i.value ->> '$.repeated' AS repeated
+               coalesce(i.value ->> '$.construct', '') AS construct,
+               iif({KIND} = 'slider', i.value ->> '$.minimum', {LOWEST}) AS scale_min,
+               iif({KIND} = 'slider', i.value ->> '$.maximum', {LOWEST} - 1 +
+                   json_array_length(d.source, '$.scales.' || (i.value ->> '$.scale') || '.labels')) AS scale_max,
+               coalesce(i.value ->> '$.repeated', 0) AS repeated, {KIND} AS kind
         FROM definition d, json_each(d.source, '$.items') i
-        WHERE {KIND} = 'likert' AND i.value ->> '$.attention_check' IS NULL""",
+        WHERE {KIND} IN ('likert', 'slider') AND i.value ->> '$.attention_check' IS NULL""",
+    "scores": """
+        SELECT d.hash AS definition_hash, d.study, s.key + 1 AS position, s.value ->> '$.id' AS score,
+               s.value ->> '$.name' AS label, s.value ->> '$.method' AS method, s.value -> '$.items' AS items,
+               s.value -> '$.reverse' AS reverse, s.value ->> '$.add' AS "add", s.value ->> '$.times' AS times,
+               coalesce((SELECT i.value ->> '$.repeated' FROM json_each(d.source, '$.items') i
+                         WHERE i.value ->> '$.id' = s.value ->> '$.items[0]'), 0) AS repeated
+        FROM definition d, json_each(d.source, '$.scores') s""",
     "conditions": """
         SELECT d.hash AS definition_hash, d.study, c.key + 1 AS position,
                c.value ->> '$.key' AS condition, c.value ->> '$.label' AS label
@@ -111,21 +118,16 @@ VIEWS: dict[str, str] = {
                          '-' || (d.source ->> '$.design.inactive_after_minutes') || ' minutes')
                     THEN 'abandoned' ELSE p.status END AS outcome
         FROM participant p JOIN definition d ON d.hash = p.definition_hash""",
-    "ratings": f"""
-        WITH each AS MATERIALIZED (SELECT hash, {EACH} AS photos FROM definition d),
-             rated AS MATERIALIZED (SELECT definition_hash, item, construct FROM items)
-        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence,
-               (a.period - 1) / d.photos + 1 AS period, e.condition, a.item, i.construct,
-               iif(count(*) = 1, a.value, avg(a.value)) AS value, max(a.answered_at) AS answered_at,
-               iif(count(*) = 1, a.duration_s, avg(a.duration_s)) AS duration_s
+    "ratings": """
+        WITH rated AS MATERIALIZED (SELECT definition_hash, item, construct FROM items)
+        SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, a.period, e.condition, a.item,
+               i.construct, a.value, a.answered_at, a.duration_s
         FROM newest_answers a
         JOIN outcomes o ON o.participant = a.participant
-        JOIN each d ON d.hash = o.definition_hash
         JOIN rated i ON i.definition_hash = o.definition_hash AND i.item = a.item
         LEFT JOIN exposure e ON e.participant = a.participant AND e.period = a.period
-        WHERE typeof(a.value) = 'integer'
-        GROUP BY o.participant, a.item, (a.period - 1) / d.photos
-        ORDER BY min(a.id)""",
+        WHERE typeof(a.value) IN ('integer', 'real')
+        ORDER BY a.id""",
     "answers": """
         SELECT o.study, o.definition_hash, o.run_kind, o.participant, o.sequence, a.period, e.condition,
                q.step, a.item, q.kind, a.value, a.language, a.answered_at, a.duration_s

@@ -239,7 +239,8 @@ def page(found: list[str], studies: tuple[int, ...]) -> str:
         f"(the model of `python -m analysis power`), each test at a level of {ALPHA}.",
         "**Size**: the share of studies without any effect in which the test rejects; it should not be above "
         f"{ALPHA}. **Power**: the share in which it rejects when the ratings named under *effect* are {SHIFT} points "
-        "higher before rounding.",
+        "higher before rounding. In the rows marked *between* n counts the people of all conditions together, a third "
+        "in each, as `python -m analysis power` counts them for a between-subjects study.",
         "",
         f"Monte Carlo standard error of a size of {ALPHA}: {errors}. A size more than two errors above "
         f"{ALPHA} is **bold**. An exact test of few, tied answers is below its level: it has few possible p-values.",

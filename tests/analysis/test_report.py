@@ -268,7 +268,7 @@ def test_missing_answers_are_said_in_the_tables(tmp_path: Path) -> None:
     table = found.tests.frame
     row = table[(table["item"] == "ease") & (table["test"] == "friedman")].iloc[0]
     assert (row["n"], row["left_out"]) == (9, gone["participant"])
-    assert "n = 9 to 10 per bar" in found.figure_caption
+    assert "n = 9 to 10 per bar" in found.figure_caption()
 
 
 def test_one_participant_and_no_repeated_items(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_the_table_of_tests_begins_with_the_test_over_everybody(summary: Summary
         assert (row["test"], row["n"], expected["n"]) == ("mixed_condition", N, N)
         named = {"statistic": "f", "df": "df1", "df2": "df2", "p": "p"}
         assert [row[ours] for ours in named] == pytest.approx([expected["condition"][key] for key in named.values()])
-        pairs = rows[rows["test"] != "mixed_condition"][rows["first"].notna()]
+        pairs = rows[(rows["test"] != "mixed_condition") & rows["first"].notna()]
         assert list(zip(pairs["test"], pairs["first"], pairs["second"], pairs["n"], strict=True)) == [
             ("wilcoxon", "text", "cases", 4),
             ("wilcoxon", "text", "generated", 4),

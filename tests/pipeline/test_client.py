@@ -28,6 +28,7 @@ from pipeline.client import (
     start_local_server,
 )
 from pipeline.localserver import ServerDidNotStart
+from pipeline.picturefolder import PictureFolder
 from pipeline.types import (
     Condition,
     Event,
@@ -123,6 +124,21 @@ def test_cancelling(client: PipelineClient, server: ScriptedServer) -> None:
     until(lambda: server.explainer.started)
     client.cancel("a")
     assert isinstance(list(client.events("a"))[-1][1], Failed)
+
+
+def test_forgetting(client: PipelineClient) -> None:
+    request = asked(client, "a")
+    client.submit(request)
+    assert isinstance(list(client.events("a"))[-1][1], Explained)
+    with pytest.raises(RequestRefused, match="forget the job"):
+        client.erase_image(request.photo)
+    client.forget("a")
+    client.erase_image(request.photo)
+    client.erase_image(request.photo)
+    with pytest.raises(JobUnknown):
+        client.forget("a")
+    with pytest.raises(PictureUnknown):
+        client.get_image(request.photo)
 
 
 def test_a_server_that_is_not_there(impatient: None) -> None:
@@ -251,7 +267,7 @@ def test_a_local_server_answers_and_ends(scripted_child: tuple[str, ...]) -> Non
         with PipelineClient(server.url, environment["SKINGEN_PIPELINE_TOKEN"]) as client:
             client.submit(asked(client, "a"))
             assert isinstance(list(client.events("a"))[-1][1], Explained)
-        folder = Path(server._folder)
+        folder = server.folder
         assert len(list(folder.rglob("*.png"))) > 1
         pid = server.pid
     assert not folder.exists()
@@ -275,6 +291,60 @@ def test_a_killed_local_server_comes_back_at_its_address(
         until(lambda: not server.alive)
         with pytest.raises(PipelineUnavailable):
             client.health()
+
+
+def test_a_killed_child_leaves_no_picture_behind(
+    scripted_child: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(localserver, "RESTART_AFTER_S", (0.01,))
+    with (
+        start_local_server(command=scripted_child) as server,
+        PipelineClient(server.url, server.token) as client,
+    ):
+        for restarts in (1, 2):  # the second time it is not started again
+            client.put_image(PHOTO)
+            assert list(server.folder.rglob("*.png"))
+            os.kill(server.pid, signal.SIGKILL)
+            until(lambda: server.restarts == restarts or not server.alive)  # noqa: B023
+            assert list(server.folder.rglob("*.png")) == []
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from pipeline.picturefolder import PictureFolder
+folder = PictureFolder()
+(folder.path / "photo.png").write_bytes(b"skin")
+print(folder.path, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_start_removes_what_killed_processes_left_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "skingen-pictures-by-hand").write_text("a file of somebody's")
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", HOLDER]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as killed,
+        subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as alive,
+    ):
+        assert killed.stdout is not None
+        assert alive.stdout is not None
+        left, used = Path(killed.stdout.readline().strip()), Path(alive.stdout.readline().strip())
+        assert left.parent == used.parent == tmp_path
+        killed.kill()
+        killed.wait()
+        assert (left / "photo.png").exists()
+        with PictureFolder() as mine:
+            assert not left.exists()
+            assert (used / "photo.png").exists()
+            assert mine.path.is_dir()
+        assert not mine.path.exists()
+        alive.kill()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([used.name, "skingen-pictures-by-hand"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -309,10 +379,10 @@ def test_the_child_ends_with_its_parent_and_takes_the_pictures_along(scripted_ch
     assert isinstance(server, LocalServer)
     with PipelineClient(server.url, server.token) as client:
         client.put_image(PHOTO)
-    assert list(Path(server._folder).rglob("*.png"))
+    assert list(server.folder.rglob("*.png"))
     assert server._child.stdin is not None
     server._stopping.set()
     server._child.stdin.close()
     assert server._child.wait(10) == 0
-    assert list(Path(server._folder).rglob("*.png")) == []
+    assert list(server.folder.rglob("*.png")) == []
     server.stop()

@@ -13,20 +13,21 @@ from pipeline.training import encoded as kept
 from pipeline.training.data import Phantoms, phantoms
 from pipeline.training.encoded import AREAS, Encoded, encoded, latents
 from pipeline.training.loop import pixels
+from pipeline.training.session import SHIPPED, Session
 from pipeline.training.unet import load_vae
 
-vae = load_vae()
+vae = load_vae(SHIPPED)
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Phantoms, Encoded]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sets, "CACHE", tmp_path_factory.mktemp("phantoms"))
-        patch.setattr(kept, "CACHE", tmp_path_factory.mktemp("latents"))
+        patch.setattr(kept, "LATENTS", tmp_path_factory.mktemp("latents"))
         data = phantoms("train", 40, clear=0.05, least_extent=0.45)
-        first = encoded(data, vae, "train")
-        again = encoded(data, vae, "train")
-        assert len(list(kept.CACHE.iterdir())) == 1
+        first = encoded(Session(), data, vae)
+        again = encoded(Session(), data, vae)
+        assert len(list(kept.LATENTS.iterdir())) == 1
         assert all(torch.equal(a, b) for a, b in zip(vars(first).values(), vars(again).values(), strict=True))
     return data, first
 
@@ -60,11 +61,13 @@ def test_some_are_painted_from_nothing(both: tuple[Phantoms, Encoded]) -> None:
     assert torch.equal(pictures.drawn(rows[:5], torch.Generator().manual_seed(1), 0.0)[0], pictures.photos[:5].float())
 
 
-def test_another_vae_makes_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_vae_makes_its_own_and_so_do_other_phantoms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sets, "CACHE", tmp_path / "phantoms")
-    monkeypatch.setattr(kept, "CACHE", tmp_path / "latents")
+    monkeypatch.setattr(kept, "LATENTS", tmp_path / "latents")
     data = phantoms("train", 2)
-    encoded(data, vae, "train")
-    monkeypatch.setattr(kept, "fingerprint", lambda folder: "another")
-    encoded(data, vae, "train")
-    assert len(list(kept.CACHE.iterdir())) == 2
+    encoded(Session(), data, vae)
+    other = load_vae(SHIPPED)
+    other.decoder.conv_out.bias += 1
+    encoded(Session(), data, other)
+    encoded(Session(), phantoms("train", 2, least_extent=0.5), vae)
+    assert len(list(kept.LATENTS.iterdir())) == 3

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from pipeline.evaluation import masking, running
-from pipeline.evaluation.abstaining import abstaining, over_kinds, photographs
+from pipeline.evaluation.abstaining import ON_PHOTOS, abstaining, over_kinds, photographs
 from pipeline.evaluation.card import (
     are_of_these_weights,
     differences,
@@ -31,7 +31,7 @@ from pipeline.evaluation.card import (
     write_figures,
 )
 from pipeline.evaluation.cli import app
-from pipeline.evaluation.figures import Figure, mean, number, share
+from pipeline.evaluation.figures import Figure, mean, number, over, share
 from pipeline.evaluation.masking import absent_names, box_iou, box_of, clear_box, hull, iou, two_lesions
 from pipeline.evaluation.pack import MEASURES
 from pipeline.evaluation.retrieving import large_library, retrieving
@@ -94,6 +94,20 @@ def test_a_figure_survives_json() -> None:
     figure = Figure("x", 1 / 3, 5, "s", "a", 0.1, at_most=3.0, this_machine=True)
     assert Figure.from_json(json.loads(json.dumps(figure.as_json()))) == figure
     assert figure.as_json()["holds"] is True
+
+
+def test_few_sources_make_a_wide_interval_however_often_each_is_counted() -> None:
+    right = [True] * 19 + [False]
+    few = over("wordings", share("x", right * 50), [100.0 * r for r in right * 50], [str(i) for i in range(20)] * 50)
+    once = over("people", share("x", right * 50), [100.0 * r for r in right * 50], [str(i) for i in range(1000)])
+    assert few.value == once.value == 95.0
+    assert few.low is not None
+    assert few.low == pytest.approx(85, abs=2.6)  # binomial of 20 at 0.95: 2.5th percentile is 17
+    assert few.high == 100.0
+    assert (once.low, once.high) == pytest.approx((93.6, 96.3), abs=0.3)  # 95 +- 1.96 x 0.69
+    assert few.interval_said == f"({few.low:.1f} to 100.0)"
+    assert "| 95.0 % (85.0 to 100.0) | 1000, of 20 wordings |" in row(replace(few, low=85.0))
+    assert Figure.from_json(json.loads(json.dumps(few.as_json()))) == few
 
 
 # Phantoms ------------------------------------------------------------------------------------------
@@ -176,10 +190,11 @@ def test_abstentions_are_counted_where_they_should_be_and_where_not(tmp_path: Pa
     skingen: Any = SimpleNamespace(
         look=lambda image: image.tobytes(), skingpt=SimpleNamespace(is_familiar=lambda seen: seen in known)
     )
-    *kinds, overall, phantoms = abstaining(skingen, test, 2, tmp_path)
-    assert [figure.value for figure in kinds] == [100.0] * 5
-    assert kinds[-1].n == 1
-    assert (overall.value, overall.n, overall.holds) == (100.0, 9, True)
+    *kinds, overall, photos, phantoms = abstaining(skingen, test, 2, tmp_path)
+    assert [figure.value for figure in kinds] == [100.0] * 4
+    assert (photos.value, photos.n, photos.holds) == (100.0, 1, True)
+    assert (overall.value, overall.n, overall.holds) == (100.0, 8, True)
+    assert list(abstaining(skingen, test, 2)) == [*kinds, overall, phantoms], "the mean is the same without photos"
     assert (phantoms.value, phantoms.holds) == (25.0, False)
 
 
@@ -391,6 +406,25 @@ def test_a_whole_run_writes_the_card_and_a_part_does_not(
     assert run_with(monkeypatch, FIGURES[:1], "--profile", profile).exit_code == 0
     assert read_figures(pack) == FIGURES[:1]
     assert (pack / "MODEL_CARD.md").exists()
+
+
+def test_photos_that_a_second_run_was_not_given_are_not_missed(
+    pack: Path, profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_figures(pack, [*FIGURES, share(ON_PHOTOS, [True] * 6, at_least=90)])
+    again = run_with(monkeypatch, FIGURES, "--profile", profile, "--again")
+    assert again.exit_code == 0, again.output
+    assert "--photos names a folder" in again.output
+    given = run_with(monkeypatch, FIGURES, "--profile", profile, "--again", "--photos", str(tmp_path))
+    assert given.exit_code == 1
+    assert f"{ON_PHOTOS}: 100.0 of 6, now not measured" in given.output
+
+
+def test_a_figure_that_is_new_is_added(pack: Path, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = share(ON_PHOTOS, [True] * 6, at_least=90)
+    result = run_with(monkeypatch, [new], "--parts", "abstaining", "--renew", "--profile", profile)
+    assert result.exit_code == 0, result.output
+    assert read_figures(pack) == [*FIGURES, new]
 
 
 def test_a_second_run_that_differs_fails(profile: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from pipeline.orders import Order
 from pipeline.phantom import HELD_OUT, LABELS, Phantom, draw
 from pipeline.training import data, dino, distort
 from pipeline.training import judge as training
-from pipeline.training.loop import PACK, recipe
+from pipeline.training.session import SHIPPED, recipe
 from pipeline.types import AdapterPlan
 
 
@@ -81,7 +81,7 @@ def test_batches_hold_every_picture_once() -> None:
 def test_the_judges_examples_are_its_own_and_rightly_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "CACHE", tmp_path)
     parts = training.examples("judge", 40, least_extent=0.5)
-    assert {p.name(0) for p in parts} == {LABELS[0], HELD_OUT}
+    assert {p.condition(0) for p in parts} == {LABELS[0], HELD_OUT}
     rows = [0, 3, 19, 40, 41]
     x, condition, skin_type = training.batch(parts, rows)
     assert x.shape == (5, 3, data.SIZE, data.SIZE)
@@ -278,7 +278,7 @@ def unseen() -> list[Phantom]:
 
 @pytest.fixture(scope="module")
 def shipped() -> Judge:
-    return Judge.load(PACK / "judge")
+    return Judge.load(SHIPPED / "judge")
 
 
 def right(verdicts: list[Verdict], phantoms: list[Phantom]) -> float:
@@ -302,7 +302,7 @@ def test_the_shipped_judge_knows_the_kept_out_condition_and_clear_skin(shipped: 
 
 
 def test_the_shipped_dino_finds_the_same_photo_compressed_and_smaller(unseen: list[Phantom]) -> None:
-    encoder = DinoEmbedder.load(PACK / "dino")
+    encoder = DinoEmbedder.load(SHIPPED / "dino")
     photos = [photo(p) for p in unseen]
     smaller = [p.resize((60, 60)).filter(ImageFilter.GaussianBlur(0.5)) for p in photos]
     assert np.mean(nearest_is_own(encoder.images(smaller), encoder.images(photos))) > 0.8

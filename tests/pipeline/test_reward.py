@@ -13,22 +13,22 @@ from pipeline.phantom import HELD_OUT, LABELS
 from pipeline.profile import load_profile
 from pipeline.schedule import Schedule
 from pipeline.training.data import CONCEPTS, Phantoms, phantoms
-from pipeline.training.encoded import STABLE_DIFFUSION
 from pipeline.training.readers import NAMES, Readers, examples
-from pipeline.training.reward import Reward, as_answered, canvas_of, laid_in, sample, sampler, wishes
-from pipeline.training.unet import Frozen
+from pipeline.training.reward import Reward, as_answered, canvas_of, laid_in, sample, wishes
+from pipeline.training.session import SHIPPED
+from pipeline.training.unet import STABLE_DIFFUSION, Frozen, sampler
 
 GUIDED = Schedule(steps=4, guidance=2.0)
 
 
 @pytest.fixture(scope="module")
 def frozen() -> Frozen:
-    return Frozen.load()
+    return Frozen.load(SHIPPED)
 
 
 @pytest.fixture(scope="module")
 def pipe() -> StableDiffusionInpaintPipeline:
-    pipe = StableDiffusionInpaintPipeline.from_pretrained(STABLE_DIFFUSION, dtype=torch.float32)
+    pipe = StableDiffusionInpaintPipeline.from_pretrained(SHIPPED / STABLE_DIFFUSION, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     pipe.unet.set_attn_processor(AttnProcessor())
     pipe.unet.requires_grad_(False)
@@ -52,7 +52,9 @@ def test_a_sample_is_what_the_library_draws(
     canvas = canvas_of(data, [2], frozen, generator())
     with torch.no_grad():
         words, nothing = frozen.words(["psoriasis"]), frozen.words([""])
-        ours = sample(pipe.unet, sampler(frozen, 4), canvas, words, nothing, GUIDED, 0, generator())
+        steps = sampler(frozen.noise)
+        steps.set_timesteps(4)
+        ours = sample(pipe.unet, steps, canvas, words, nothing, GUIDED, 0, generator())
     noise = torch.randn(canvas.kept.shape, generator=generator())
     theirs = pipe(
         prompt_embeds=words, negative_prompt_embeds=nothing, image=(canvas.photos + 1) / 2, mask_image=canvas.area,
@@ -69,7 +71,7 @@ def test_a_sample_is_what_the_library_draws(
 def test_the_reward_reaches_the_weights_through_the_sampler_and_can_be_raised(
     frozen: Frozen, pipe: StableDiffusionInpaintPipeline, data: Phantoms
 ) -> None:
-    readers = Readers.begin()
+    readers = Readers.begin(SHIPPED)
     readers.loss(torch.zeros(1, 3, 96, 96), torch.zeros(1, dtype=torch.long), torch.ones(1, dtype=torch.long))
     readers.eval().requires_grad_(False)
     known = {k.label: k for k in load_profile("phantom").knowledge}
@@ -109,6 +111,6 @@ def test_examples_for_readers_name_every_condition_and_clear_skin(frozen: Frozen
     x, conditions, skin_types = examples(data, latents, rows, frozen.vae, generator())
     assert x.shape == (6, 3, 96, 96)
     assert float(x.abs().max()) <= 1
-    assert [NAMES[c] for c in conditions] == [data.name(i) for i in rows]
+    assert [NAMES[c] for c in conditions] == [data.condition(i) for i in rows]
     assert skin_types.tolist() == data.skin_types[rows].tolist()
     assert (*LABELS, HELD_OUT) == NAMES

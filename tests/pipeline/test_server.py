@@ -14,12 +14,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pipeline import jobqueue
 from pipeline.images import DiskImages, png_size
 from pipeline.jobqueue import BROKE, CANCELLED, STALLED, STOPPING, UNFINISHED, Explainers, Job, JobQueue
 from pipeline.server import MAX_IMAGE_BYTES, MAX_REQUEST_BYTES, make_app
 from pipeline.serving import CannotServe, Options, Stopper, serve, serve_app, token_from_environment
 from pipeline.types import (
     CONDITIONS,
+    CasesFound,
     Condition,
     DiagnosisMade,
     Event,
@@ -107,11 +109,12 @@ def test_nothing_is_answered_without_the_token(server: ScriptedServer) -> None:
                 assert "scripted" not in answer.text
         assert stranger.post("/jobs", content=b"{}").status_code == 401
         assert stranger.delete("/jobs/a").status_code == 401
+        assert stranger.delete(f"/images/{SHA256}").status_code == 401
 
 
 def test_a_short_token_is_not_served(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="16 characters"):
-        make_app(ScriptedProfile(), JobQueue(dict), DiskImages(tmp_path), "short")
+        make_app(ScriptedProfile(), JobQueue(dict, DiskImages(tmp_path)), DiskImages(tmp_path), "short")
 
 
 def test_health_and_labels(door: httpx.Client, server: ScriptedServer) -> None:
@@ -157,17 +160,25 @@ def test_pictures_too_large_are_refused(door: httpx.Client) -> None:
     assert door.put(f"/images/{hashlib.sha256(wide).hexdigest()}", content=wide).status_code == 413
 
 
-def test_unused_pictures_are_forgotten_and_the_library_is_not(tmp_path: Path) -> None:
+def test_unused_pictures_are_swept_and_those_in_use_are_not(tmp_path: Path) -> None:
     images = DiskImages(tmp_path, keep_s=0.05)
-    library = images.put(small_png((1, 1, 1)))
-    images.keep_present()
     photo = images.put(PHOTO)
     assert images.get(photo) == PHOTO
     time.sleep(0.12)
     newer = images.put(small_png((2, 2, 2)))
-    assert (library in images, photo in images, newer in images) == (True, False, True)
+    images.sweep()
+    assert (photo in images, newer in images) == (False, True)
     with pytest.raises(KeyError):
         images.get(photo)
+
+
+def test_an_erased_picture_is_gone(door: httpx.Client, server: ScriptedServer) -> None:
+    for _ in range(2):
+        assert door.delete(f"/images/{SHA256}").status_code == 204
+    assert door.get(f"/images/{SHA256}").status_code == 404
+    assert list(server.images.folder.iterdir()) == []
+    assert door.delete("/images/..%2F..%2Fetc%2Fpasswd").status_code == 404
+    assert door.delete("/images/" + "A" * 64).status_code == 404
 
 
 def test_the_size_of_what_is_no_png_is_an_error() -> None:
@@ -345,7 +356,7 @@ def test_a_stream_without_its_end_is_a_failure(door: httpx.Client) -> None:
 
 def test_finished_jobs_are_forgotten_in_time(tmp_path: Path) -> None:
     images = DiskImages(tmp_path)
-    queue = JobQueue(lambda: dict.fromkeys(CONDITIONS, Scripted(images)), keep_jobs=2)
+    queue = JobQueue(lambda: dict.fromkeys(CONDITIONS, Scripted(images)), images, keep_jobs=2)
     queue.start()
     for key in "abcd":
         job = queue.submit(asked(key, "text"))
@@ -355,6 +366,72 @@ def test_finished_jobs_are_forgotten_in_time(tmp_path: Path) -> None:
         queue.get("a")
     assert queue.get("d").finished_at is not None
     queue.stop()
+
+
+def test_a_quiet_server_forgets_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody asks anything more: jobs and pictures go all the same when their time is over."""
+    monkeypatch.setattr(jobqueue, "TIDY_EVERY_S", 0.02)
+    images = DiskImages(tmp_path, keep_s=0.3)
+    queue = JobQueue(lambda: dict.fromkeys(CONDITIONS, Scripted(images)), images, keep_s=0.2)
+    queue.start()
+    images.put(PHOTO)
+    job = queue.submit(asked("a"))
+    until(lambda: job.finished_at is not None)
+    assert len(list(tmp_path.glob("*.png"))) > 1
+    until(lambda: not queue.uses(SHA256) and not list(tmp_path.iterdir()))
+    with pytest.raises(KeyError):
+        queue.get("a")
+    queue.stop()
+
+
+# Forgotten on request ------------------------------------------------------------------------------
+
+
+def test_a_forgotten_job_takes_its_words_and_pictures_along(door: httpx.Client, server: ScriptedServer) -> None:
+    submitted(door, asked("a"))
+    assert isinstance(events(door, "a")[-1][1], Explained)
+    assert len(list(server.images.folder.iterdir())) > 6
+    assert door.delete(f"/images/{SHA256}").status_code == 409  # the job is about it
+    assert door.delete("/jobs/a", params={"forget": "1"}).status_code == 202
+    assert door.get("/jobs/a/events").status_code == 404
+    assert door.delete("/jobs/a", params={"forget": "1"}).status_code == 404
+    assert [path.stem for path in server.images.folder.iterdir()] == [SHA256]  # the app knows whose photo it is
+    assert door.delete(f"/images/{SHA256}").status_code == 204
+    assert list(server.images.folder.iterdir()) == []
+
+
+def test_a_job_forgotten_while_it_draws_stops_and_leaves_nothing(door: httpx.Client, server: ScriptedServer) -> None:
+    submitted(door, asked("a", question="hold"))
+    until(lambda: list(server.images.folder.glob("*.png"))[1:])
+    assert door.delete("/jobs/a", params={"forget": "1"}).status_code == 202
+    until(lambda: server.explainer.closed == ["a"])
+    until(lambda: [path.stem for path in server.images.folder.iterdir()] == [SHA256])
+    assert submitted(door, asked("b")).status_code == 202  # the worker lives
+    assert isinstance(events(door, "b")[-1][1], Explained)
+
+
+def test_a_forgotten_job_that_waited_is_never_begun(door: httpx.Client, server: ScriptedServer) -> None:
+    submitted(door, asked("a", question="hold"))
+    until(lambda: server.explainer.started == ["a"])
+    submitted(door, asked("b"))
+    assert door.delete("/jobs/b", params={"forget": "1"}).status_code == 202
+    server.explainer.release.set()
+    assert isinstance(events(door, "a")[-1][1], Explained)
+    assert door.get("/health").json()["queue"] == 0
+    assert server.explainer.started == ["a"]
+
+
+def test_a_picture_that_another_job_put_as_well_stays(door: httpx.Client) -> None:
+    """Two were shown the same case: it is one picture."""
+    for key in "ab":
+        submitted(door, asked(key, "cases"))
+    shown = [event.cases[0].image for key in "ab" for _, event in events(door, key) if isinstance(event, CasesFound)]
+    assert shown[0] == shown[1]
+    door.delete("/jobs/a", params={"forget": "1"})
+    assert door.delete(f"/images/{shown[0]}").status_code == 409
+    assert door.get(f"/images/{shown[0]}").status_code == 200
+    door.delete("/jobs/b", params={"forget": "1"})
+    assert door.get(f"/images/{shown[0]}").status_code == 404
 
 
 # Loading and stopping ------------------------------------------------------------------------------
@@ -386,7 +463,7 @@ def test_models_that_cannot_be_loaded_stop_the_server(tmp_path: Path, caplog: py
     def load() -> Explainers:
         raise OSError("weights are missing")
 
-    queue = JobQueue(load, on_broken=broken.set)
+    queue = JobQueue(load, DiskImages(tmp_path), on_broken=broken.set)
     with caplog.at_level(logging.ERROR):
         queue.start()
         assert broken.wait(5)
@@ -398,9 +475,10 @@ def test_models_that_cannot_be_loaded_stop_the_server(tmp_path: Path, caplog: py
 def test_a_job_that_hangs_fails_and_takes_the_server_down(tmp_path: Path) -> None:
     """A thread cannot be stopped; whoever started the server starts it again."""
     broken = threading.Event()
-    explainer = Scripted(DiskImages(tmp_path))
+    images = DiskImages(tmp_path)
+    explainer = Scripted(images)
     explainers: Explainers = dict.fromkeys(CONDITIONS, explainer)
-    queue = JobQueue(lambda: explainers, stall_s=0.2, on_broken=broken.set)
+    queue = JobQueue(lambda: explainers, images, stall_s=0.2, on_broken=broken.set)
     queue.start()
     fine = queue.submit(asked("a"))
     until(lambda: fine.finished_at is not None)
@@ -413,8 +491,9 @@ def test_a_job_that_hangs_fails_and_takes_the_server_down(tmp_path: Path) -> Non
 
 
 def test_stopping_ends_running_and_waiting_jobs(tmp_path: Path) -> None:
-    explainer = Scripted(DiskImages(tmp_path))
-    queue = JobQueue(lambda: dict.fromkeys(CONDITIONS, explainer))
+    images = DiskImages(tmp_path)
+    explainer = Scripted(images)
+    queue = JobQueue(lambda: dict.fromkeys(CONDITIONS, explainer), images)
     queue.start()
     running = queue.submit(asked("a", question="hold"))
     until(lambda: explainer.started == ["a"])
@@ -444,7 +523,8 @@ def test_nothing_follows_the_last_event() -> None:
 def test_serving_ends_when_it_is_told_to(tmp_path: Path) -> None:
     opened: list[tuple[str, int]] = []
     stopper = Stopper()
-    app = make_app(ScriptedProfile(), JobQueue(dict), DiskImages(tmp_path), TOKEN)
+    images = DiskImages(tmp_path)
+    app = make_app(ScriptedProfile(), JobQueue(dict, images), images, TOKEN)
     thread = threading.Thread(
         target=serve_app,
         args=(app, "127.0.0.1", 0, lambda url, port: opened.append((url, port)), stopper),

@@ -160,7 +160,7 @@ def test_more_is_declined_where_more_is_asked_off_topic() -> None:
 
 
 def test_only_the_first_words_of_answers_are_learned_and_the_last_one_ends_there() -> None:
-    writer = Writer(PreTrainedTokenizerFast.from_pretrained("pipeline/packs/phantom/skingpt"), queries=16)
+    writer = Writer(PreTrainedTokenizerFast.from_pretrained("pipeline/packs/phantom/skingpt"), queries=16, known=KNOWN)
     chat = [(DIAGNOSIS_PROMPT, answer("diagnose", FACTS, KNOWN["psoriasis"])), ("why?", "Because I see redness.")]
     whole, all_learned = writer.tokens(chat, None)
     ids, targets = writer.tokens(chat, None, most=3)
@@ -225,14 +225,15 @@ def outcome_of(first: str, later: str, psoriasis: Phantom) -> Outcome:
 def test_one_answer_to_everything_is_right_once(psoriasis: Phantom) -> None:
     first = answer("diagnose", FACTS, KNOWN["psoriasis"])
     cause = outcome_of(first, answer("cause", FACTS, KNOWN["psoriasis"]), psoriasis)
-    assert [kind for kind, hit in cause.kinds.items() if hit] == ["cause"]
+    assert [a.kind for a in cause.follow_ups if a.right] == ["cause"]
     assert cause.same
-    assert cause.declined == (False, False)
-    assert outcome_of(first, OFF_TOPIC, psoriasis).declined == (True, True)
+    assert [a.right for a in cause.off_topic] == [False, False]
+    assert all(a.right for a in outcome_of(first, OFF_TOPIC, psoriasis).off_topic)
     assert not outcome_of(first, OFF_TOPIC, psoriasis).same
     nothing = outcome_of("I see clear skin.", OFF_TOPIC, psoriasis)
     assert not nothing.same
-    assert not any(nothing.kinds.values())
+    assert not any(a.right for a in (*nothing.follow_ups, *nothing.off_topic, nothing.twelfth))
+    assert len(nothing.follow_ups) == len(KINDS)
 
 
 def test_the_packs_model_is_measured_alike_twice(skingen: SkinGEN, psoriasis: Phantom) -> None:
@@ -240,6 +241,7 @@ def test_the_packs_model_is_measured_alike_twice(skingen: SkinGEN, psoriasis: Ph
     assert first == list(talking.talking(skingen, [psoriasis]))
     assert [figure.at_least for figure in first] == [99, 95, 90, 95]
     assert [figure.n for figure in first] == [1, len(KINDS), 1, 2]
+    assert [figure.different for figure in first] == ["", f"{len(KINDS)} wordings", "1 wordings", "2 wordings"]
 
 
 def test_every_phrase_of_a_sign_is_read_back() -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from pipeline.phantom import LABELS
 from pipeline.profile import load_knowledge, load_profile
@@ -16,20 +18,23 @@ from pipeline.training import loop, relay
 from pipeline.training.data import SIZE
 from pipeline.training.detector import GENERIC, boxes_of, corners, giou, phrase_tokens, prompt_for, set_loss, tokenizer
 from pipeline.training.encoded import painted_area
+from pipeline.training.made import RECIPES
 from pipeline.training.notes import QUESTIONS, Facts, answer, dialogue
 from pipeline.training.sam import boxes_and_targets
+from pipeline.training.session import Session, recipe
 from pipeline.training.text import clip_corpus, clip_tokenizer
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training in a test writes nowhere near the pack."""
-    monkeypatch.setattr(loop, "WORK", tmp_path / "work")
-    monkeypatch.setattr(loop, "PACK", tmp_path / "pack")
+@pytest.fixture
+def here(tmp_path: Path) -> Session:
+    """Nowhere near the pack."""
+    return Session(tmp_path / "pack", tmp_path / "work", key="recipe")
 
 
-def line(steps: int, every: int = 0, fail_at: int | None = None, average: bool = False) -> nn.Linear:
-    """Fit y = 3x - 1; optionally die in mid-training, or be handed over ``every`` so many steps."""
+def line(
+    session: Session, steps: int, every: int = 0, fail_at: int | None = None, average: bool = False, drop: float = 0.0
+) -> nn.Linear:
+    """Fit y = 3x - 1; optionally die in mid-training, be handed over ``every`` so many steps, or drop a share out."""
     torch.manual_seed(0)
     model = nn.Linear(1, 1)
 
@@ -37,46 +42,23 @@ def line(steps: int, every: int = 0, fail_at: int | None = None, average: bool =
         if step == fail_at:
             raise KeyboardInterrupt
         x = torch.randn(16, 1, generator=generator)
-        return (model(x) - (3 * x - 1)).square().mean()
+        return (model(F.dropout(x, drop)) - (3 * x - 1)).square().mean()
 
     schedule = loop.Schedule(steps, 0.2, warmup=5, save_every=10, bf16=False, handover_every=every)
-    loop.train("line", model, loss_of, schedule, average)
+    loop.train(session, "line", model, loss_of, schedule, average)
     return model
 
 
-def test_a_killed_training_ends_where_an_undisturbed_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    undisturbed = line(60)
-    monkeypatch.setattr(loop, "WORK", tmp_path / "second")
+@pytest.mark.parametrize("drop", [0.0, 0.3])
+def test_a_killed_training_ends_where_an_undisturbed_one_does(drop: float, here: Session, tmp_path: Path) -> None:
+    undisturbed = line(here, 60, drop=drop)
+    again = replace(here, work=tmp_path / "second")
     with pytest.raises(KeyboardInterrupt):
-        line(60, fail_at=47)
-    resumed = line(60)
+        line(again, 60, fail_at=47, drop=drop)
+    resumed = line(again, 60, drop=drop)
     assert torch.equal(resumed.weight, undisturbed.weight)
     assert torch.equal(resumed.bias, undisturbed.bias)
-    assert abs(undisturbed.weight.item() - 3) < 1
-
-
-def test_training_on_from_the_end_is_the_same_as_a_restart_in_one_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """So that the pack's recipe tells the truth about weights that were trained in two sessions."""
-
-    def run(steps: int, *restarts: int) -> nn.Linear:
-        torch.manual_seed(0)
-        model = nn.Linear(1, 1)
-
-        def loss_of(step: int, generator: torch.Generator) -> Tensor:
-            x = torch.randn(16, 1, generator=generator)
-            return (model(x) - (3 * x - 1)).square().mean()
-
-        loop.train("line", model, loss_of, loop.Schedule(steps, 0.02, restarts, warmup=5, bf16=False))
-        return model
-
-    whole = run(70, 40)
-    monkeypatch.setattr(loop, "WORK", tmp_path / "second")
-    first = run(40)
-    further = run(70, 40)
-    assert torch.equal(further.weight, whole.weight)
-    assert not torch.equal(first.weight, whole.weight)
+    assert drop or abs(undisturbed.weight.item() - 3) < 1
 
 
 def test_a_restart_begins_at_half_the_height_and_ends_at_its_twentieth() -> None:
@@ -90,16 +72,16 @@ def test_a_restart_begins_at_half_the_height_and_ends_at_its_twentieth() -> None
     assert max(longer.at(step) for step in range(300, 400)) == pytest.approx(0.5, rel=0.02)
 
 
-def test_a_loss_that_is_not_a_number_stops_the_training() -> None:
+def test_a_loss_that_is_not_a_number_stops_the_training(here: Session) -> None:
     model = nn.Linear(1, 1)
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
-        loop.train("bad", model, lambda *_: model.weight.sum() * float("nan"), loop.Schedule(3, 0.1))
+        loop.train(here, "bad", model, lambda *_: model.weight.sum() * float("nan"), loop.Schedule(3, 0.1))
 
 
 def test_every_part_has_a_recipe_with_its_launch_line() -> None:
-    for path in loop.RECIPES.glob("*.yaml"):
+    for path in RECIPES.glob("*.yaml"):
         assert path.read_text().startswith(f"# python -m pipeline train {path.stem.replace('_', '-')}"), path
-        assert "seed" in loop.recipe(path.stem)
+        assert "seed" in recipe(path.stem)
 
 
 def test_answers_name_the_right_condition() -> None:
@@ -215,50 +197,54 @@ def test_the_tokenizer_knows_its_words_and_encodes_any_text() -> None:
     assert all(len(words(f"{label}, dark brown skin").input_ids) < 20 for label in LABELS)
 
 
-def test_a_longer_schedule_goes_on_from_the_checkpoint() -> None:
-    line(40)
-    before = len((loop.WORK / "line" / "log.jsonl").read_text().splitlines())
-    line(60)
-    steps = [
-        int(row.split('"step": ')[1].split(",")[0])
-        for row in (loop.WORK / "line" / "log.jsonl").read_text().splitlines()
-    ]
-    assert steps[before:] == [60], "only the steps that were missing are trained"
-
-
 @pytest.mark.parametrize("average", [False, True])
-def test_a_training_handed_to_another_machine_ends_as_on_one(
-    average: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_handed_to_another_machine_ends_as_on_one(average: bool, here: Session, tmp_path: Path) -> None:
     """With nothing of the first machine but the pack."""
-    monkeypatch.setattr(loop, "KEY", "recipe")
-    undisturbed = line(60, 20, average=average)
-    monkeypatch.setattr(loop, "PACK", tmp_path / "handed")
-    monkeypatch.setattr(loop, "WORK", tmp_path / "second")
+    undisturbed = line(here, 60, 20, average=average)
+    second = Session(tmp_path / "handed", tmp_path / "second", "recipe")
     with pytest.raises(KeyboardInterrupt):
-        line(60, 20, fail_at=55, average=average)
-    assert [path.name for path in (loop.PACK / "relay").iterdir()] == ["line-40.safetensors"]
-    monkeypatch.setattr(loop, "WORK", tmp_path / "third")
-    ended = line(60, 20, fail_at=39, average=average)  # which it does not come by
+        line(second, 60, 20, fail_at=55, average=average)
+    assert handovers(second) == ["line-40.safetensors"]
+    third = replace(second, work=tmp_path / "third")
+    ended = line(third, 60, 20, fail_at=39, average=average)  # which it does not come by
     assert ended.weight.equal(undisturbed.weight)
-    log = (loop.PACK / "logs" / "line.jsonl").read_text().splitlines()
+    log = (second.pack / "logs" / "line.jsonl").read_text().splitlines()
     assert json.loads(log[-1])["step"] == 60
 
 
-def test_weights_of_another_recipe_are_not_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "KEY", "recipe")
-    line(60, 60)
-    assert sorted(path.name for path in (loop.PACK / "relay").iterdir()) == ["line-60.safetensors"]
-    monkeypatch.setattr(loop, "WORK", tmp_path / "second")
-    line(60, 60, fail_at=0)  # all is there: nothing is left to do
-    monkeypatch.setattr(loop, "KEY", "other recipe")
-    monkeypatch.setattr(loop, "WORK", tmp_path / "third")
+def handovers(session: Session) -> list[str]:
+    return sorted(path.name for path in (session.pack / "relay").iterdir())
+
+
+def test_of_checkpoint_and_handover_the_further_is_gone_on_from(here: Session, tmp_path: Path) -> None:
+    """Also where one was begun here and came back from elsewhere."""
+    undisturbed = line(here, 60, 20)
+    first, elsewhere = (Session(tmp_path / "both", tmp_path / place, "recipe") for place in ("first", "elsewhere"))
+    for session, stop in ((first, 35), (elsewhere, 55)):
+        with pytest.raises(KeyboardInterrupt):
+            line(session, 60, 20, fail_at=stop)
+    assert handovers(first) == ["line-40.safetensors"]
+    assert line(first, 60, 20, fail_at=39).weight.equal(undisturbed.weight)
+    assert line(elsewhere, 60, 20, fail_at=49).weight.equal(undisturbed.weight), "its checkpoint is of step 50"
+
+
+def test_a_handover_of_something_else_is_left_alone(here: Session, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        line(60, 60, fail_at=0)
-    relay.clear(loop.PACK / "relay", "other recipe")
-    assert (loop.PACK / "relay").exists()
-    relay.clear(loop.PACK / "relay", "recipe")
-    assert not (loop.PACK / "relay").exists()
+        line(here, 60, 20, fail_at=45)
+    line(replace(here, key="shortened", work=tmp_path / "second"), 20, 10)
+    assert handovers(here) == ["line-20.safetensors", "line-40.safetensors"]
+
+
+def test_weights_of_another_recipe_are_not_taken_over(here: Session, tmp_path: Path) -> None:
+    line(here, 60, 60)
+    assert handovers(here) == ["line-60.safetensors"]
+    line(replace(here, work=tmp_path / "second"), 60, 60, fail_at=0)  # all is there: nothing is left to do
+    with pytest.raises(KeyboardInterrupt):
+        line(replace(here, key="other recipe", work=tmp_path / "third"), 60, 60, fail_at=0)
+    relay.clear(here.pack / "relay", "other recipe")
+    assert (here.pack / "relay").exists()
+    relay.clear(here.pack / "relay", "recipe")
+    assert not (here.pack / "relay").exists()
 
 
 def test_after_a_handover_the_rate_rises_to_where_it_was() -> None:

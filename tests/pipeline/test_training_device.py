@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from typer.testing import CliRunner
 
-from pipeline.training import data, device, loop
+from pipeline.training import data, device
 from pipeline.training.cli import app
+from pipeline.training.loop import Schedule
+from pipeline.training.session import Session
 
 THERE = torch.device("meta")
 
@@ -46,7 +48,7 @@ def test_what_is_written_into_stays_where_it_is() -> None:
     assert kept.device == THERE
 
 
-def test_modules_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_come_back() -> None:
     class Traveller(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -56,11 +58,10 @@ def test_modules_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
             self.way.append(where)
             return self
 
-    monkeypatch.setattr(device, "CHOSEN", THERE)
     module = Traveller()
 
     def stopped() -> None:
-        with device.accelerated(module) as where:
+        with device.accelerated(THERE, module) as where:
             assert where == THERE
             raise KeyboardInterrupt
 
@@ -82,7 +83,9 @@ class Done(Exception):
     """The first loss of a part was calculated."""
 
 
-def first_loss(part: str, model: nn.Module, loss_of: Any, schedule: loop.Schedule, *_: Any, **__: Any) -> None:
+def first_loss(
+    session: Session, part: str, model: nn.Module, loss_of: Any, schedule: Schedule, *_: Any, **__: Any
+) -> None:
     model.to(THERE)
     with device.Following(THERE):
         loss: Tensor = loss_of(schedule.steps - 1, torch.Generator().manual_seed(1))
@@ -96,8 +99,6 @@ def first_loss(part: str, model: nn.Module, loss_of: Any, schedule: loop.Schedul
 def test_a_parts_first_step_runs_elsewhere(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module(f"pipeline.training.{part}")
     monkeypatch.setattr(data, "CACHE", tmp_path)
-    monkeypatch.setattr(loop, "WORK", tmp_path)
-    monkeypatch.setattr(loop, "PHANTOMS_AT_MOST", 40)
     monkeypatch.setattr(module, "train", first_loss)
     with pytest.raises(Done):
-        module.run(4)
+        module.run(Session(work=tmp_path, phantoms=40, steps=4))

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import Blip2ForConditionalGeneration, PreTrainedTokenizerFast
 
-from pipeline.training.loop import PACK
 from pipeline.training.readers import encoders
+from pipeline.training.session import SHIPPED
 from pipeline.training.skingpt import IGNORED, answers_loss
 from pipeline.training.skingpt_files import SHARDS, in_shards, load_vit, save
 from pipeline.training.vae_whole import Seen, difference, weights
@@ -20,7 +20,7 @@ generator = torch.Generator().manual_seed(4)
 
 @pytest.fixture(scope="module")
 def seen() -> Seen:
-    return Seen(encoders())
+    return Seen(encoders(SHIPPED))
 
 
 def pictures(n: int = 2) -> torch.Tensor:
@@ -70,7 +70,7 @@ def test_a_shift_of_hue_costs_more_than_the_same_shift_of_light() -> None:
 
 
 def test_a_captioner_in_shards_is_the_model_it_was(tmp_path: Path) -> None:
-    whole = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float16)
+    whole = Blip2ForConditionalGeneration.from_pretrained(SHIPPED / "skingpt", dtype=torch.float16)
     for name in ("captioner", "skingpt"):
         with torch.no_grad():
             whole.language_projection.bias += 1
@@ -94,15 +94,15 @@ def test_no_file_is_left_where_an_index_would_pass_it_over(tmp_path: Path) -> No
 
 
 def test_the_vit_alone_is_the_vit_of_skingpt() -> None:
-    whole = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float32).vision_model
+    whole = Blip2ForConditionalGeneration.from_pretrained(SHIPPED / "skingpt", dtype=torch.float32).vision_model
     x = pictures()
     with torch.no_grad():
-        assert torch.allclose(load_vit()(x).pooler_output, whole(x).pooler_output, atol=1e-4)
+        assert torch.allclose(load_vit(SHIPPED)(x).pooler_output, whole(x).pooler_output, atol=1e-4)
 
 
 def test_who_reads_a_pack_while_it_is_saved_anew_reads_one_or_the_other(tmp_path: Path) -> None:
-    model = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float32)
-    words = PreTrainedTokenizerFast.from_pretrained(PACK / "skingpt")
+    model = Blip2ForConditionalGeneration.from_pretrained(SHIPPED / "skingpt", dtype=torch.float32)
+    words = PreTrainedTokenizerFast.from_pretrained(SHIPPED / "skingpt")
     save(model, words, 16, tmp_path / "captioner", tmp_path / "skingpt")
     shard = tmp_path / "skingpt" / SHARDS[1]
     with shard.open("rb") as reader:
@@ -119,7 +119,7 @@ def test_who_reads_a_pack_while_it_is_saved_anew_reads_one_or_the_other(tmp_path
 
 
 def test_the_loss_of_answers_is_the_models_own() -> None:
-    language = Blip2ForConditionalGeneration.from_pretrained(PACK / "skingpt", dtype=torch.float32).language_model
+    language = Blip2ForConditionalGeneration.from_pretrained(SHIPPED / "skingpt", dtype=torch.float32).language_model
     ids = torch.randint(10, 500, (3, 20), generator=generator)
     labels = torch.where(torch.rand(3, 20, generator=generator) < 0.4, ids, IGNORED)
     mask = torch.ones_like(ids)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import zipfile
 from pathlib import Path
 
 from study_app.study.definition import Study, load_study
+from study_app.study.export import write_export
 from study_app.study.store import Store
 
 YAML = """\
@@ -171,3 +174,17 @@ def answer(conn: sqlite3.Connection, participant: str, item: str, period: int | 
         "VALUES (?, ?, ?, ?, '2026-01-01T10:05:00.000Z', 1.5)",
         (participant, item, period, value),
     )
+
+
+def unpacked(store: Store, folder: Path) -> Path:
+    """Export everything into ``folder/out``; returns the Psych-DS folder in it."""
+    write_export(store, folder / "export.zip")
+    with zipfile.ZipFile(folder / "export.zip") as content:
+        content.extractall(folder / "out")
+    return folder / "out" / "psych-ds"
+
+
+def described(dataset: Path) -> dict[str, dict[str, object]]:
+    """The variables that the dataset describes, by name."""
+    metadata = json.loads((dataset / "dataset_description.json").read_text("utf-8"))
+    return {variable["name"]: variable for variable in metadata["variableMeasured"]}

@@ -65,7 +65,7 @@ def one_study(study: Study, people: int, effect: float, seed: int) -> Found:
 
 def _analysed(db: Path, people: int, effect: float, seed: int) -> Found:
     data = load(db)
-    frames = {item.key: data.by_condition(item) for item in data.repeated_items}
+    frames = {item.key: data.by_condition(item) for item in data.tested_items}
     tests = {found.item: found.friedman for found in compare_items(frames)}
     means = frames[SHIFTED].mean()
     p = {item: test.p_exact for item, test in tests.items() if test.p_exact is not None}

@@ -5,10 +5,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from study_app.study.allocation import sequences
 from study_app.study.definition import DefinitionError, load_study
+from study_app.study.outcomes import number_of_checks
 from tests.study_app.conftest import ADVICE, SKINGEN
 
 RELEVANCE = SKINGEN.with_name("image_relevance.yaml")
@@ -51,6 +55,8 @@ ADVICE_MISTAKES = [
     ("    rich: [words, found]\n", "", "a mixed design has two groups at least [design.groups]"),
     ("kind: mixed", "kind: within", "groups need kind: mixed [design.groups]"),
     ("sequences: latin_square", "sequences: fixed", "a mixed design takes its sequences from the groups: all_orders, latin_square or williams [design.sequences]"),
+    ("  sequences: latin_square\n  groups:\n    plain: [words, ", "  groups:\n    plain: [a, b, c, d, words, ", "group 'plain' has 6 conditions; all orders are balanced for up to 5: use latin_square or williams [design.groups.plain]"),
+    ("items:\n", "exclusion: {failed_attention_checks: 5}\nitems:\n  - {id: look, wording: Press 2., construct: Care, scale: sure4, repeated: true, attention_check: 2}\n", "exclusion after 5 failed attention checks, but a participant meets only 4 [exclusion.failed_attention_checks]"),
 ]
 RELEVANCE_MISTAKES = [
     ("        drawn: image_relevance", "        painted: image_relevance", "case 'psoriasis' has a picture for 'painted'; conditions with explainer: none are drawn, photograph [photo.cases[0].pictures.painted]"),
@@ -67,6 +73,63 @@ RELEVANCE_MISTAKES = [
 def test_a_mistake_is_told_in_words(tmp_path: Path, good: Path, old: str, new: str, told: str) -> None:
     found = mistakes(tmp_path, good, old, new)
     assert any(problem.startswith(told) for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("design", "each", "met"),
+    [
+        ({"kind": "within", "sequences": "latin_square"}, 1, 3),
+        ({"kind": "between"}, 3, 3),
+        ({"kind": "mixed", "groups": {"plain": ["words", "shown"], "rich": ["words", "found"]}}, 1, 2),
+        ({"kind": "mixed", "groups": {"plain": ["words", "shown"], "rich": ["words", "found"]}}, 2, 4),
+    ],
+)
+def test_a_rule_may_ask_for_as_many_failed_checks_as_a_participant_meets(
+    tmp_path: Path, design: dict[str, object], each: int, met: int
+) -> None:
+    data = advice()
+    check = {"id": "look", "wording": "Press 2.", "construct": "Care", "scale": "sure4"}
+    data["items"].append({**check, "repeated": True, "attention_check": 2})
+    data["design"], data["photo"]["cases_per_condition"] = design, each
+    data["completion_codes"]["failed_checks"] = "FAILED"
+    data["exclusion"] = {"failed_attention_checks": met}
+    study = load_study(written(tmp_path, data))
+    assert number_of_checks(study) == met
+    data["exclusion"] = {"failed_attention_checks": met + 1}
+    (told,) = told_about(written(tmp_path, data))
+    assert f"after {met + 1} failed attention checks, but a participant meets only {met}" in told
+
+
+def test_all_orders_of_a_large_group_are_refused_with_its_line(tmp_path: Path) -> None:
+    data = advice()
+    keys = [f"c{n}" for n in range(7)]
+    data["conditions"] = [{"key": key, "label": key, "explainer": "text"} for key in keys]
+    data["photo"]["cases_per_condition"] = 1
+    data["photo"]["cases"] += [{**data["photo"]["cases"][0], "id": "six"}]
+    data["design"] = {"kind": "mixed", "groups": {"early": keys[:6], "late": keys[1:]}}
+    file = written(tmp_path, data)
+    told = told_about(file)
+    lines = file.read_text().splitlines()
+    assert [problem.split(":")[1] for problem in told] == [
+        str(number) for number, line in enumerate(lines, 1) if line.strip() in ("early:", "late:")
+    ]
+    assert all("has 6 conditions; all orders are balanced for up to 5" in problem for problem in told)
+    data["design"]["sequences"] = "latin_square"
+    assert len(sequences(load_study(written(tmp_path, data)))) == 12
+
+
+def advice() -> dict[str, Any]:
+    """The study as its file says it, with its files where they are."""
+    data: dict[str, Any] = yaml.safe_load(ADVICE.read_text())
+    for case in data["photo"]["cases"]:
+        case["file"] = str(SKINGEN.parents[1] / case["file"].removeprefix("../../../"))
+    return data
+
+
+def written(folder: Path, data: dict[str, Any]) -> Path:
+    file = folder / "study.yaml"
+    file.write_text(yaml.safe_dump(data, sort_keys=False))
+    return file
 
 
 @pytest.mark.parametrize("value", ["7", "[]", "{}", "nothing", "[[]]", "{a: 1}", "[7]", "true"])

@@ -19,6 +19,7 @@ from study_app.study import flow, visit
 from study_app.study.definition import DefinitionError, Study, load_study
 from study_app.study.definition_running import Entry, Parameter, ReturnUrls
 from study_app.study.entry import Arrival, new_code, plain_code, read_arrival
+from study_app.study.errors import HasWithdrawn
 from study_app.study.export import write_export
 from study_app.study.media import MediaStore
 from study_app.study.outcomes import return_url
@@ -104,21 +105,48 @@ def test_every_link_given_goes_on_to_work(store: Store, by_panel: Study) -> None
     assert not any(file_holds(store, token) for token in tokens)
 
 
-@pytest.mark.parametrize("end", ["declined", "excluded", "withdrawn", "finished"])
+@pytest.mark.parametrize("end", ["declined", "excluded", "finished"])
 def test_whoever_has_left_cannot_start_again(store: Store, media: MediaStore, by_panel: Study, end: str) -> None:
     participant = come(store, by_panel, "pid-1")
     if end == "declined":
         store.record_consent(participant, agreed=False)
     elif end == "excluded":
         store.exclude(participant, "took part in the pilot")
-    elif end == "withdrawn":
-        walk_to(store, media, participant, "photo:1")
-        media.withdraw(participant)
     else:
         walk_to(store, media, participant, "finished")
     assert come(store, by_panel, "pid-1") == participant
     assert visit.current(store, participant).step.key == end
     assert store.counts(by_panel, "live").arrived == 1
+
+
+def test_whoever_withdrew_cannot_start_again_and_leaves_no_trace(
+    store: Store, media: MediaStore, by_panel: Study, by_invitation: Study
+) -> None:
+    participant = come(store, by_panel, "pid-1")
+    come(store, by_panel, "pid-1")
+    store.register(by_invitation)
+    (code,) = store.door.invite(by_invitation, 1)
+    invited = of(store, store.door.come_with_code(by_invitation, "live", code))
+    for each in (participant, invited):
+        walk_to(store, media, each, "photo:1")
+        media.withdraw(each)
+    before = everything(store)
+    with pytest.raises(HasWithdrawn):
+        come(store, by_panel, "pid-1")
+    with pytest.raises(HasWithdrawn):
+        store.door.come_with_code(by_invitation, "live", code)
+    with pytest.raises(HasWithdrawn):
+        store.door.new_link(participant)
+    assert everything(store) == before
+    assert store.counts(by_panel, "live").arrived == 2
+
+
+def everything(store: Store) -> list[str]:
+    """All that the file holds, as SQL."""
+    conn = sqlite3.connect(store.database.path)
+    lines = list(conn.iterdump())
+    conn.close()
+    return lines
 
 
 def test_only_what_the_study_says_is_kept_and_the_id_is_hashed(store: Store, study: Study, by_panel: Study) -> None:

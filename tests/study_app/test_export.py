@@ -105,6 +105,7 @@ def test_every_table_is_there_with_every_row(content: zipfile.ZipFile, tmp_path:
         "flow": 2,
         "questions": 2 + 9,
         "items": 9,
+        "scores": 0,
         "conditions": 3,
         "comments": 1,
         "conversations": 12,

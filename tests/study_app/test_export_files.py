@@ -96,14 +96,27 @@ def test_spss_syntax_gives_names_lengths_and_labels(content: zipfile.ZipFile) ->
 
 
 @pytest.mark.skipif(shutil.which("pspp") is None, reason="PSPP, which reads SPSS syntax, is not installed")
-def test_the_syntax_reads_the_wide_file(content: zipfile.ZipFile, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sign", ["DOT", "COMMA"])
+def test_the_syntax_reads_the_wide_file(content: zipfile.ZipFile, tmp_path: Path, sign: str) -> None:
+    """Also where the decimal sign is a comma, as in a German or French SPSS, which is set back afterwards."""
     content.extractall(tmp_path)
     folder = tmp_path / "wide"
-    (folder / "run.sps").write_text(
-        "INSERT FILE='two_lamps.sps'.\nSAVE TRANSLATE /OUTFILE='back.csv' /TYPE=CSV /FIELDNAMES /CELLS=LABELS.\n"
-    )
+    save = "SAVE TRANSLATE /OUTFILE='{}.csv' /TYPE=CSV /FIELDNAMES /CELLS={}."
+    lines = [f"SET DECIMAL={sign}.", "INSERT FILE='two_lamps.sps'.", "SHOW DECIMAL.", "SET DECIMAL=DOT."]
+    lines += [save.format("back", "LABELS"), save.format("values", "VALUES"), ""]
+    (folder / "run.sps").write_text("\n".join(lines))
     done = subprocess.run(["pspp", "run.sps"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "warning" not in said
+    assert f"DECIMAL is `{'.' if sign == 'DOT' else ','}'" in said
+    seconds = [[row["exposure_s_a"], row["exposure_s_b"]] for row in rows(content, "wide/two_lamps.csv")]
+    assert seconds == [["60.0", "30.5"], ["", ""], ["", ""], ["1.0", ""]]
+    with (folder / "values.csv").open(encoding="utf-8", newline="") as file:
+        read = [[row["exposure_s_a"], row["exposure_s_b"]] for row in csv.DictReader(file)]
+    assert [[cell.strip() and float(cell) for cell in row] for row in read] == [
+        [cell and float(cell) for cell in row] for row in seconds
+    ]
     with (folder / "back.csv").open(encoding="utf-8", newline="") as file:
         shown = ("participant", "bright_a", "hand", "period_a")
         back = [tuple(row[name].strip() for name in shown) for row in csv.DictReader(file)]
@@ -228,6 +241,8 @@ def test_every_kind_of_item_and_every_score_has_its_columns(store: Store, tmp_pa
         entries = {row["variable"]: row for row in rows(content, "codebook.csv") if row["file"] == "wide/kinds.csv"}
         values = {row["item"]: row["value"] for row in rows(content, "all_answers.csv")}
         ratings = [row["item"] for row in rows(content, "ratings.csv")]
+        scores = rows(content, "scores.csv")
+        of_ratings = {row["item"] for row in rows(content, "codebook.csv") if row["file"] == "ratings.csv"} - {""}
         psychds = json.loads(content.read("psych-ds/dataset_description.json"))
     assert {name: cell for name, cell in list(wide.items())[8:] if cell} == {
         "period_a": "1",
@@ -249,7 +264,12 @@ def test_every_kind_of_item_and_every_score_has_its_columns(store: Store, tmp_pa
     assert {"age", "story", "clear_b", "clarity_b"} <= set(wide)
     assert values["age"] == "prefer_not_to_say"
     assert "story" not in values
-    assert ratings == ["clear", "muddled"]
+    assert ratings == ["clear", "muddled", "sure"]
+    assert [json.loads(made["items"]) for made in scores] == [["clear", "muddled"]]
+    assert [(made["label"], made["reverse"], made["method"]) for made in scores] == [
+        ("Klarheit", '["muddled"]', "mean")
+    ]
+    assert {"clear", "muddled", "sure"} == of_ratings
     assert entries["heard_book"]["values"] == "0 = not chosen; 1 = chosen"
     assert [entries["age"][name] for name in ("minimum", "maximum", "unit")] == ["18.0", "99.0", "Jahre"]
     assert "'prefer_not_to_say'" in entries["age"]["note"]

@@ -1,22 +1,20 @@
-"""The Psych-DS folder keeps the published rules, names every column, and holds nothing that people typed."""
+"""The Psych-DS folder keeps the published rules and names every column; what is in it: test_export_public.py."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import sqlite3
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from study_app.study.definition import Study
-from study_app.study.export import write_export
 from study_app.study.export.psychds import file_name
 from study_app.study.media import MediaStore
 from study_app.study.store import Store
-from tests.study_app.export_study import answer, fill, lamps, person
+from tests.study_app.export_study import answer, described, fill, lamps, person, unpacked
 from tests.study_app.people import arrive, walk_to
 from tests.study_app.psychds_rules import ERRORS, NOT_CHECKED, WARNINGS, problems
 
@@ -26,18 +24,6 @@ def dataset(store: Store, media: MediaStore, tmp_path: Path) -> Path:
     """The folder of a small study, unpacked."""
     fill(store, lamps(tmp_path))
     return unpacked(store, tmp_path)
-
-
-def unpacked(store: Store, folder: Path) -> Path:
-    write_export(store, folder / "export.zip")
-    with zipfile.ZipFile(folder / "export.zip") as content:
-        content.extractall(folder / "out")
-    return folder / "out" / "psych-ds"
-
-
-def described(dataset: Path) -> dict[str, dict[str, object]]:
-    metadata = json.loads((dataset / "dataset_description.json").read_text("utf-8"))
-    return {variable["name"]: variable for variable in metadata["variableMeasured"]}
 
 
 def test_the_folder_keeps_the_published_rules(dataset: Path) -> None:
@@ -98,24 +84,6 @@ def test_a_rating_is_described_with_its_scale(dataset: Path) -> None:
         ],
     }
     assert described(dataset)["exposure_s_b"]["unitText"] == "s"
-
-
-def test_nothing_that_people_typed_is_published(store: Store, media: MediaStore, study: Study, tmp_path: Path) -> None:
-    participant = arrive(store, study)
-    walk_to(store, media, participant, "conversation:1")
-    key = store.jobs.next_key(participant, 1)
-    photo = store.state(participant).exposures[1].photo
-    typed = "I am Ada Lovelace"
-    store.jobs.start(key, participant, 1, json.dumps({"photo": photo, "question": typed}), typed)
-    manifest = {"profile": "p", "seed": 7, "question": typed, "prompts": {"question": typed}, "caption": typed}
-    store.jobs.finish(key, f"Hello, {typed}", json.dumps({"label": "acne"}), json.dumps(manifest))
-    walk_to(store, media, participant, "comments")
-    store.save_answer(participant, "comments", typed)
-    dataset = unpacked(store, tmp_path)
-    published = {path.relative_to(dataset).as_posix(): path.read_bytes() for path in dataset.rglob("*.*")}
-    assert [name for name, held in published.items() if b"Lovelace" in held] == []
-    assert b'""seed"":7' in published["data/study-skingen_description-exposures_data.csv"]
-    assert b"Lovelace" in (tmp_path / "out" / "exposures.csv").read_bytes()
 
 
 def rename(dataset: Path) -> None:

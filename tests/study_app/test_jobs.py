@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import sqlite3
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import client as client_module
-from pipeline.client import PipelineClient
+from pipeline.client import JobUnknown, PictureUnknown, PipelineClient
 from pipeline.jobqueue import CANCELLED, Explainers
 from pipeline.jobqueue import UNFINISHED as UNFINISHED_REASON
 from pipeline.types import (
@@ -36,6 +37,7 @@ from study_app import jobs as jobs_module
 from study_app.job_events import Continuation, Diverged, coalesced, gathered
 from study_app.job_run import pictures
 from study_app.jobs import BROKE, FULL, RESTARTED, UNREACHABLE, JobRunner
+from study_app.model_copies import ModelCopies
 from study_app.study.definition import Study
 from study_app.study.errors import NotSaved, Refused
 from study_app.study.media import MediaStore, folder_of
@@ -49,6 +51,7 @@ from tests.scripted import (
     scripted_server,
     small_png,
 )
+from tests.study_app.people import arrive, walk_to
 
 PHOTO = small_png((210, 170, 150))
 TEXT = "".join(WORDS)
@@ -341,6 +344,78 @@ def test_withdrawal_in_mid_answer_leaves_nothing(app: App, server: ScriptedServe
     assert app.runner.wait(key, 10)
     assert app.store.jobs.get(key) is None
     assert list(app.media.folder.rglob("*.png")) == []
+
+
+def told(app: App) -> MediaStore:
+    """The app's own: the models hear of a withdrawal."""
+    return MediaStore(app.media.folder, app.store, ModelCopies(app.client))
+
+
+def test_a_withdrawal_reaches_the_models(app: App, server: ScriptedServer) -> None:
+    key = app.ask()
+    assert app.runner.wait(key, 10)
+    photo = app.store.state(app.participant).exposures[1].photo
+    drawn = [sha256 for event in app.events(key) for sha256 in pictures(event)]
+    assert app.client.get_image(photo) == PHOTO
+    erased = told(app).withdraw(app.participant)
+    assert erased.jobs == (key,)
+    assert {photo, *drawn} <= set(erased.pictures)
+    for sha256 in (photo, *drawn):
+        with pytest.raises(PictureUnknown):
+            app.client.get_image(sha256)
+    with pytest.raises(JobUnknown):
+        list(app.client.events(key))
+    assert list(server.images.folder.iterdir()) == []
+
+
+def test_a_withdrawal_keeps_what_another_participant_has(app: App, server: ScriptedServer, study: Study) -> None:
+    other = arrive(app.store, study)
+    walk_to(app.store, app.media, other, "photo:1")
+    app.store.start_exposure(other, 1, app.media.keep(other, PHOTO), None)
+    assert app.runner.wait(app.ask(condition="text"), 10)
+    told(app).withdraw(app.participant)
+    assert [path.read_bytes() for path in server.images.folder.iterdir()] == [PHOTO]
+    assert app.media.get(hashlib.sha256(PHOTO).hexdigest()) == PHOTO
+
+
+@pytest.mark.parametrize("models_told", [True, False])
+def test_a_withdrawal_in_mid_answer_stops_the_drawing_and_leaves_nothing(
+    app: App, server: ScriptedServer, models_told: bool
+) -> None:
+    """Not told, as from the command line: the app finds out at the answer's next word."""
+    key = app.ask("hold")
+    until(lambda: any(isinstance(event, ImageProgress) for event in app.events(key)))
+    (told(app) if models_told else app.media).withdraw(app.participant)
+    until(lambda: server.explainer.closed == [key])
+    assert app.runner.wait(key, 10)
+    until(lambda: list(server.images.folder.iterdir()) == [])
+    with pytest.raises(JobUnknown):
+        app.client.cancel(key)
+
+
+def test_a_withdrawal_while_a_picture_is_copied_stops_the_drawing(
+    app: App, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy is refused: the participant is gone between the picture's event and its copy."""
+    keep = app.media.keep
+
+    def withdrawn_before(participant: str, png: bytes) -> str:
+        app.media.withdraw(participant)
+        return keep(participant, png)
+
+    monkeypatch.setattr(app.media, "keep", withdrawn_before)
+    key = app.ask("hold")
+    until(lambda: server.explainer.closed == [key])
+    assert app.runner.wait(key, 10)
+    until(lambda: list(server.images.folder.iterdir()) == [])
+    assert list(app.media.folder.rglob("*.png")) == []
+
+
+def test_a_withdrawal_does_not_wait_for_models_that_are_away(app: App, server: ScriptedServer) -> None:
+    assert app.runner.wait(app.ask(), 10)
+    server.stop()
+    told(app).withdraw(app.participant)
+    assert app.store.state(app.participant).status == "withdrawn"
 
 
 def test_a_full_queue_is_said(tmp_path: Path, db: Path, study: Study) -> None:

@@ -25,7 +25,7 @@ from study_app.study.errors import Refused
 from study_app.study.media import MediaStore, folder_of
 from study_app.study.store import Store
 from tests.study_app.conftest import SKINGEN
-from tests.study_app.people import arrive, walk_to
+from tests.study_app.people import arrive, png, walk_to
 
 COMMANDS = (
     "check",
@@ -135,7 +135,35 @@ def test_backup_while_somebody_writes_is_whole(used: Path, tmp_path: Path) -> No
     assert store.state("P0001").status == "completed"
     store.close()
     assert run("backup", copy, "--db", used).exit_code == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copy.db", "copy.media"]
+
+
+def test_a_backup_has_its_pictures_and_keeps_them(used: Path, tmp_path: Path, memory_folder: Path) -> None:
+    """On the same file system and on another one."""
+    here, there = used.with_name("here.db"), tmp_path / "there.db"
+    for copy in (here, there):
+        said = run("backup", copy, "--db", used)
+        assert said.exit_code == 0
+        assert f"2 pictures in {folder_of(copy)}" in said.output
+    (lost,) = [path for path in folder_of(used).rglob("*.png") if path.read_bytes() == png(1)]
+    lost.unlink()
+    run("withdraw", "P0001", "--yes", "--db", used)
+    assert list(folder_of(used).rglob("*.png")) == []
+    for copy in (here, there):
+        store = Store.open(copy)
+        media = MediaStore(folder_of(copy), store)
+        assert media.read("P0001", store.state("P0001").exposures[1].photo) == png(0)
+        assert media.read("P0002", store.state("P0002").exposures[1].photo) == png(1)
+        media.withdraw("P0002")
+        store.close()
+    later = run("backup", tmp_path / "later.db", "--db", used)
+    assert later.exit_code == 0
+    assert "1 pictures of the database are not on disk" in later.stderr
+    assert not (tmp_path / "later.media").exists()
+    blocked = tmp_path / "blocked.media"
+    blocked.mkdir()
+    assert run("backup", tmp_path / "blocked.db", "--db", used).exit_code == 1
+    assert not list(tmp_path.glob("*.unfinished")) + list(tmp_path.glob("blocked.db*"))
 
 
 def test_withdraw_asks_first(used: Path) -> None:
@@ -144,6 +172,17 @@ def test_withdraw_asks_first(used: Path) -> None:
     assert CliRunner().invoke(cli, ["withdraw", "P0001", "--db", str(used)], input="y\n").exit_code == 0
     assert len(list(folder_of(used).rglob("*.png"))) == 1  # P0002's
     assert run("withdraw", "P0404", "--yes", "--db", used).exit_code == 1
+
+
+def test_a_backup_that_a_withdrawal_does_not_reach_is_named(used: Path) -> None:
+    stranger = used.with_name("study.before-v3.db")
+    stranger.write_text("no database at all")
+    said = run("withdraw", "P0001", "--yes", "--db", used)
+    assert said.exit_code == 1
+    assert f"Not erased in {stranger}" in said.stderr
+    assert json.loads(run("status", "--db", used, "--json").output)[0]["left_early"] == 1
+    stranger.unlink()
+    assert run("withdraw", "P0001", "--yes", "--db", used).exit_code == 0
 
 
 def test_exclude_gives_the_reason(used: Path) -> None:
@@ -167,7 +206,7 @@ def test_what_is_done_here_stands_in_the_audit(used: Path, tmp_path: Path) -> No
         ("participant withdrawn and erased", "P0002"),
     ]
     assert all(row["who"].startswith("command line") for row in rows)
-    assert "participant excluded P0001 (took part twice)" in run("audit", "--db", used).output
+    assert "took part twice" not in run("audit", "--db", used).output  # no withdrawal could erase it there
 
 
 def test_simulate_fills_a_database_and_refuses_one_with_people(used: Path, memory_folder: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -136,7 +138,7 @@ def test_a_withdrawal_cut_short_can_be_repeated(media: MediaStore, store: Store,
     participant = arrive(store, study)
     walk_to(store, media, participant, "photo:2")
 
-    def killed(sha256: str) -> None:
+    def killed(pictures: tuple[str, ...]) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -145,3 +147,40 @@ def test_a_withdrawal_cut_short_can_be_repeated(media: MediaStore, store: Store,
     assert len(files(db)) == 1
     media.withdraw(participant)
     assert files(db) == set()
+
+
+KILLED = """
+import os, sys
+from study_app.study.media import MediaStore, folder_of
+from study_app.study.store import Store
+from tests.study_app.people import png
+os.replace = lambda *_: os._exit(9)
+store = Store.open(sys.argv[1])
+MediaStore(folder_of(sys.argv[1]), store).keep(sys.argv[2], png(1))
+"""
+
+
+def test_a_photo_whose_writing_was_killed_is_erased_too(
+    media: MediaStore, store: Store, study: Study, db: Path
+) -> None:
+    participant, other = arrive(store, study), arrive(store, study)
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(db), participant], cwd=Path(__file__).parents[2])
+    assert killed.returncode == 9
+    (draft,) = [path for path in folder_of(db).rglob("*") if path.is_file()]
+    assert draft.read_bytes() == png(1)
+    (draft.parent / "tmpk3x9.part").write_bytes(png(1))  # as an earlier version named them
+    kept = media.keep(other, png(2))
+    media.withdraw(participant)
+    assert files(db) == {kept}
+
+
+def test_a_photo_whose_writing_was_killed_can_be_kept_again(
+    media: MediaStore, store: Store, study: Study, db: Path
+) -> None:
+    participant = arrive(store, study)
+    name = hashlib.sha256(png(1)).hexdigest()
+    draft = media.path_of(name).with_name(f"{name}.png.part")
+    draft.parent.mkdir()
+    draft.write_bytes(png(1)[:20])
+    assert media.read(participant, media.keep(participant, png(1))) == png(1)
+    assert not draft.exists()

@@ -202,8 +202,12 @@ def test_two_who_open_a_new_database_at_once_make_one(db: Path) -> None:
 
 
 def as_it_was(folder: Path) -> Path:
-    """The study of the stored database: since then its file has come to cover pictures."""
-    lines = ENGLISH.read_text().splitlines(keepends=True)
+    """The study of the stored database: since then its file has come to cover pictures, and to say what a withdrawal
+    leaves."""
+    text = ENGLISH.read_text()
+    begin, end = text.index(" What stays: your number"), text.index("\n\n    **Questions.**")
+    then = ", and only the fact and the date of the withdrawal remain."
+    lines = (text[:begin].removesuffix(".") + then + text[end:]).splitlines(keepends=True)
     file = folder / ENGLISH.name
     file.write_text("".join(line for line in lines if not line.startswith("sensitive_images:")))
     return file
@@ -220,9 +224,11 @@ def test_a_database_of_schema_2_keeps_its_ratings_and_its_definition(db: Path) -
     store = Store.open(db)
     assert [store.study(each).hash for each in hashes] == hashes == [load_study(as_it_was(db.parent)).hash]
     with store.database.read() as read:
-        after = {view: [tuple(row) for row in read.execute(f"SELECT * FROM {view}")] for view in before}
+        after = {view: [list(row) for row in read.execute(f"SELECT * FROM {view}")] for view in before}
+        kinds = [row.pop() for row in after["items"]]
         answers = read.execute("SELECT count(*), count(language), count(DISTINCT kind) FROM answers").fetchone()
-    assert after == before
+    assert {view: [tuple(row) for row in found] for view, found in after.items()} == before
+    assert kinds == ["likert"] * 9  # a column that is new
     assert tuple(answers) == (25, 0, 2)
     store.close()
 

@@ -46,7 +46,7 @@ def test_a_participant_goes_from_consent_to_the_code(store: Store, media: MediaS
     assert {each.value for each in scores(moles, state.answers)} == {4.0}  # (6 + (8 - 6)) / 2
 
 
-def test_the_views_hold_every_answer_and_the_ratings_only_those_on_a_scale(
+def test_the_views_hold_every_answer_and_the_ratings_those_on_a_scale_or_a_slider(
     store: Store, media: MediaStore, moles: Study
 ) -> None:
     participant = arrive(store, moles)
@@ -55,16 +55,19 @@ def test_the_views_hold_every_answer_and_the_ratings_only_those_on_a_scale(
     with store.database.read() as conn:
         kinds = dict(conn.execute("SELECT kind, count(*) FROM answers GROUP BY 1").fetchall())
         ratings = conn.execute("SELECT item, count(*) FROM ratings GROUP BY 1 ORDER BY 1").fetchall()
-        items = conn.execute("SELECT item, wording, scale_min, scale_max, repeated FROM items").fetchall()
+        items = conn.execute("SELECT item, wording, scale_min, scale_max, repeated, kind FROM items").fetchall()
+        made = conn.execute('SELECT score, method, items, reverse, "add", times, repeated FROM scores').fetchall()
         wordings = dict(conn.execute("SELECT item, wording FROM questions").fetchall())
         comments = conn.execute("SELECT comment FROM comments").fetchone()
     once = {"number": 2, "single": 1, "multiple": 1, "short_text": 1, "long_text": 1, "ranking": 1, "pairwise": 1}
     assert kinds == {**once, "likert": 6, "slider": 2, "yes_no": 2}
-    assert [tuple(row) for row in ratings] == [("clear", 2), ("muddled", 2)]
+    assert [tuple(row) for row in ratings] == [("clear", 2), ("muddled", 2), ("sure", 2)]
     assert [tuple(row) for row in items] == [
-        ("clear", "Das war klar.", 1, 7, 1),
-        ("muddled", "Das war verworren.", 1, 7, 1),
+        ("clear", "Das war klar.", 1, 7, 1, "likert"),
+        ("muddled", "Das war verworren.", 1, 7, 1, "likert"),
+        ("sure", "Wie sicher sind Sie?", 0, 100, 1, "slider"),
     ]
+    assert [tuple(row) for row in made] == [("clarity", "mean", '["clear","muddled"]', '["muddled"]', 0, 1, 1)]
     assert wordings["heard"] == "Wovon haben Sie gehört?"
     assert tuple(comments) == ("Nein.",)
 
@@ -143,7 +146,8 @@ def test_simulated_participants_answer_every_kind_and_the_analysis_reads_the_res
     done = [completed for completed, _ in counts.per_sequence.values()]
     assert max(done) - min(done) <= 1
     summary = summarise(db, "live")
-    assert [item.key for item in summary.data.repeated_items] == ["clear", "muddled"]
+    assert [item.key for item in summary.data.repeated_items] == ["clear", "muddled", "sure", "clarity"]
+    assert [found.item for found in summary.comparisons] == ["sure", "clarity"]
     assert [condition.label for condition in summary.data.conditions] == ["Nur Worte", "Mit Bildern"]
     assert summary.data.n == counts.completed
 

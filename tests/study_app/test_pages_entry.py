@@ -101,6 +101,39 @@ def test_by_invitation_by_link_or_typed() -> None:
 
 
 @pytest.mark.usefixtures("door")
+@pytest.mark.parametrize("door", [INVITATION, PANEL], indirect=True)
+def test_who_withdrew_and_comes_again_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = services()
+    panel = opened.study.entry.kind == "panel"
+    by = {"PROLIFIC_PID": "p1", "SESSION_ID": "s"} if panel else {"code": opened.store.door.invite(opened.study, 1)[0]}
+    first = come(**by)
+    again = come(**by)
+    walk_to(opened.store, opened.media, "P0001", "finished")
+    again.run()
+    assert any("your invitation or id stays" in text.value for text in again.markdown)
+    again.checkbox(key="withdraw_sure").check().run()
+    again.button(key="withdraw").click().run()
+    assert title(again) == "You have withdrawn"
+    before = kept()
+    assert [event["kind"] for event in before["event"]] == ["withdrawn"]
+    monkeypatch.setattr(opened.store.database, "clock", lambda: utc_now() + timedelta(hours=1))
+    for page in (come(t=token_of(first)), come(t=token_of(again)), come(**by)):
+        assert title(page) == "You have withdrawn"
+        assert any("cannot start again" in text.value for text in page.markdown)
+        page.run()
+        assert kept() == before
+
+
+def kept() -> dict[str, list[dict[str, object]]]:
+    """All that the database holds of participants."""
+    with services().store.database.read() as conn:
+        return {
+            table: [dict(row) for row in conn.execute(f"SELECT * FROM {table}")]
+            for table in ("participant", "event", "link", "admission", "panel_id", "active_tab", "answer")
+        }
+
+
+@pytest.mark.usefixtures("door")
 @pytest.mark.parametrize("door", [""], indirect=True)
 def test_one_tab_goes_on_and_the_other_stores_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     still, here = {"first", "second"}, ["first"]

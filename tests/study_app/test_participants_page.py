@@ -137,7 +137,7 @@ def test_excluding_needs_a_reason() -> None:
     page.text_input(key="reason_P0001").set_value("took part twice")
     page = page.button(key="exclude_P0001").click().run()
     assert services().store.state("P0001").exclusion_reason == "took part twice"
-    assert audited()[-1] == ("participant excluded", "P0001", "took part twice")
+    assert audited()[-1] == ("participant excluded", "P0001", "")  # the reason stands with the participant alone
     assert not [button for button in page.button if button.key == "exclude_P0001"]
 
 
@@ -154,6 +154,19 @@ def test_withdrawing_needs_the_number_and_leaves_nothing() -> None:
     assert "No answers are kept" in words(page)
     assert "nothing is left to do" in words(page)
     assert not page.table
+
+
+def test_a_backup_that_a_withdrawal_does_not_reach_is_named(db: Path) -> None:
+    stranger = db.with_name("study.before-v2.db")
+    stranger.write_text("no database at all")
+    page = open_participant("P0001")
+    page.text_input(key="confirm_P0001").set_value("P0001")
+    page = page.button(key="withdraw_P0001").click().run()
+    assert services().store.state("P0001").status == "withdrawn"
+    assert str(stranger) in page.warning[0].value
+    assert str(stranger) in open_participant("P0001").warning[0].value  # until it is deleted
+    stranger.unlink()
+    assert "nothing is left to do" in words(open_participant("P0001"))
 
 
 def test_looking_at_somebody_changes_nothing() -> None:

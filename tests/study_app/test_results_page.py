@@ -49,6 +49,21 @@ def test_versions_are_shown_together_or_one_by_one(tmp_path: Path) -> None:
     assert "3 completed participants" in words(page)
 
 
+def test_what_is_rated_on_another_scale_has_a_figure_of_its_own(tmp_path: Path) -> None:
+    opened, token = services(), account("anna", "viewer")
+    slider = '\n  - {id: sure, kind: slider, wording: "How sure?", ends: ["0", "100"], construct: Sure, repeated: true}'
+    edited = tmp_path / "skingen.yaml"
+    edited.write_text(SKINGEN.read_text().replace("\nitems:", f"\nitems:{slider}\n#", 1))
+    study = load_study(edited)
+    opened.store.register(study)
+    walk_to(opened.store, opened.media, arrive(opened.store, study), "finished")
+    page = open_page("results", token)
+    assert not page.exception
+    captions = [words_ for words_ in words(page).split("\n") if "Figure 9. Ratings by system, mean" in words_]
+    assert len(captions) == 2
+    assert ["How sure?" in caption for caption in captions] == [True, False]
+
+
 def test_a_table_too_wide_for_a_phone_says_the_same_in_two_columns() -> None:
     display = pd.DataFrame(
         [

@@ -1,4 +1,8 @@
-"""The audit: who did what, and when. Rows are only ever added; the file itself refuses anything else."""
+"""The audit: who did what, and when. Rows are only ever added; the file itself refuses anything else.
+
+Nothing that was said of a participant belongs here, not the reason of an exclusion either: a withdrawal could not erase
+it. The reason stands with the participant.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ tables.py       the views, computed once        counts.py   their rows, counted 
 variables.py    what a definition asks: the one module that knows `Study`
 columns.py      what the columns mean           codebook.py every variable of every file
 csv_files.py    CSV that runs nothing           parquet.py  exact texts and types
-wide.py spss.py one row a participant           psychds.py  what may be published
+wide.py spss.py one row a participant           psychds.py public.py  what may be published
 photos.py       pictures, when asked for        readme.py   what, when, how many, what is missing and why
 archive.py      the ZIP, checksums, and all rows counted again
 """

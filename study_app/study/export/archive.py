@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
-from operator import itemgetter
 from pathlib import Path
 
 from study_app.study.export import codebook as book
@@ -157,13 +156,12 @@ def _write_wide(
     versions: Sequence[Definition],
     columns: Sequence[wide.Variable],
 ) -> None:
-    """The wide file, and without free text ``public``. Raises ExportError unless every answer found its cell."""
+    """The wide file, and in ``public`` what may be published. Raises ExportError unless every answer found its cell."""
     placed: list[int] = []
-    header, kept = wide.header(columns), itemgetter(*wide.public_places(columns))
-    with CsvFile(file, header) as everything, CsvFile(public, kept(header)) as published:
+    with CsvFile(file, wide.header(columns)) as everything, CsvFile(public, wide.public_header(columns)) as published:
         for rows in batches(wide.wide_rows(conn, versions, columns, placed.append)):
             everything.add(rows)
-            published.add([kept(row) for row in rows])
+            published.add(wide.public_rows(rows, columns))
     write_syntax(file, columns)
     study = versions[0].study
     answers = conn.execute(f"SELECT count(*) FROM {SCHEMA}.all_answers WHERE study = ?", (study,)).fetchone()[0]

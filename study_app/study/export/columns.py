@@ -25,9 +25,7 @@ COLUMNS: dict[str, Column] = {
     "participant": Column("text", "Number of the participant"),
     "sequence": Column("text", "Conditions in the order drawn for the participant, joined by >"),
     "outcome": Column("text", "active, completed, abandoned, screened_out or excluded"),
-    "period": Column(
-        "integer", "1 for the photo met first, and so on; in ratings 1 for the condition met first, with all its photos"
-    ),
+    "period": Column("integer", "1 for the photo met first, and so on; a condition has as many periods as photos"),
     "condition": Column("text", "Key of the condition"),
     "item": Column("text", "Key of the item"),
     "construct": Column("text", "What the item measures"),
@@ -48,7 +46,7 @@ COLUMNS: dict[str, Column] = {
     "withdrawn_at": Column("time", "Empty in an export: who withdrew is in no file but the counts of withdrawn.csv"),
     "demographics": Column("json", "Answers to the questions about the person: question -> stored value"),
     "exclusion_reason": Column("text", "Why a researcher took the participant out, or 'declined'"),
-    "periods_finished": Column("integer", "How many conditions the participant rated to the end"),
+    "periods_finished": Column("integer", "How many periods, one a photo, the participant rated to the end"),
     "photo": Column("text", "SHA-256 of the photo"),
     "known_label": Column("text", "What the photo shows, as the participant said"),
     "diagnosis": Column("text", "What the assistant took the photo for; empty when it could not tell"),
@@ -90,8 +88,14 @@ COLUMNS: dict[str, Column] = {
     "unit": Column("text", "Unit of a number that is asked for"),
     "position": Column("integer", "Place in the definition, from 1"),
     "wording": Column("text", "What participants read"),
-    "scale_min": Column("integer", "Lowest point of the item's scale"),
-    "scale_max": Column("integer", "Highest point of the item's scale"),
+    "scale_min": Column("integer", "Lowest point of the item's scale, or of the slider"),
+    "scale_max": Column("integer", "Highest point of the item's scale, or of the slider"),
+    "score": Column("text", "Key of the score; its values are in the wide file"),
+    "method": Column("text", "mean or sum of the items' answers; no score where one of them is missing"),
+    "items": Column("json", "Keys of the items that the score is made of"),
+    "reverse": Column("json", "Those of them that count as scale_min + scale_max - answer"),
+    "add": Column("number", "Added to the mean or sum"),
+    "times": Column("number", "What that is multiplied by"),
     "repeated": Column("integer", "1: asked after every condition; 0: asked once"),
     "label": Column("text", "Name of the condition for the researcher; participants see a neutral one"),
     "comment": Column("text", "Free text; read it before you pass it on"),
@@ -105,6 +109,7 @@ COLUMNS: dict[str, Column] = {
 }
 SPECIAL: dict[tuple[str, str], Column] = {
     ("meta", "value"): Column("text", "Value of the key"),
+    ("scores", "label"): Column("text", "Name of the score"),
 }
 
 

@@ -23,12 +23,9 @@ STORED = {
     "meta": "SELECT count(*) FROM main.meta",
 }
 BY_ITEM = f"""
-    SELECT p.definition_hash, a.item, count(DISTINCT iif(typeof(a.value) = 'integer', p.participant || ' ' || coalesce(
-               (a.period - 1) / coalesce(d.source ->> '$.photo.cases_per_condition', 1), ''), NULL)), sum(a.value <> '')
-    FROM ({NEWEST}) a JOIN participant p USING (participant) JOIN definition d ON d.hash = p.definition_hash
-    GROUP BY 1, 2"""
-"""Per item, in how many conditions of a participant it has a whole number (of several cases in one condition the
-ratings have the mean), and how many answers are anything at all."""
+    SELECT p.definition_hash, a.item, sum(typeof(a.value) IN ('integer', 'real')), sum(a.value <> '')
+    FROM ({NEWEST}) a JOIN participant p USING (participant) GROUP BY 1, 2"""
+"""Per item, how many answers are a number, and how many are anything at all."""
 
 
 def checked_counts(conn: sqlite3.Connection, definitions: Sequence[Definition]) -> dict[str, int]:
@@ -53,7 +50,7 @@ def must_agree(what: str, found: int, expected: int) -> None:
 def _ratings_and_comments(conn: sqlite3.Connection, definitions: Sequence[Definition]) -> tuple[int, int]:
     known = {definition.hash: definition for definition in definitions}
     ratings = comments = 0
-    for definition, item, whole_numbers, given in conn.execute(BY_ITEM):
-        ratings += whole_numbers if item in known[definition].rated else 0
+    for definition, item, numbers, given in conn.execute(BY_ITEM):
+        ratings += numbers if item in known[definition].rated else 0
         comments += given if item == known[definition].comments else 0
     return ratings, comments

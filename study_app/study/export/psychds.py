@@ -1,7 +1,8 @@
 """A Psych-DS folder (schema 1.5, psych-ds.github.io): what may be published, with its data dictionary.
 
-Left out: free text, the questions that participants typed and photos. They may tell who somebody is, and a
-Psych-DS folder is made to be passed on. The rules are those of `psychds-validator`; the tests re-check them.
+Left out: free text, also in answers about the person and in a researcher's reasons, the questions that participants
+typed, photos and their hashes (`public.py`). They may tell who somebody is, and a Psych-DS folder is made to be passed
+on. The rules are those of `psychds-validator`; the tests re-check them.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from study_app.study.export.columns import COLUMNS, describe
+from study_app.study.export.columns import describe
 from study_app.study.export.csv_files import write_csv
-from study_app.study.export.tables import TABLES, WITHDRAWN, all_public, columns_of, count_of, public_select
+from study_app.study.export.public import MASKED, all_public, prepare, public_select
+from study_app.study.export.tables import TABLES, WITHDRAWN, columns_of, count_of
 from study_app.study.export.variables import Definition
 from study_app.study.export.wide import PERSON, Variable
 
@@ -29,13 +31,15 @@ README = """# {title}
 
 This folder follows Psych-DS (https://psych-ds.github.io). `dataset_description.json` describes every column,
 `documentation/codebook.md` every variable with its values; `materials/` holds each version of the study as it was
-asked, in all its languages, named by the beginning of its hash (without codes, addresses and the contact).
+asked, in all its languages, named by the beginning of its hash (without codes, addresses, the contact and names of
+files).
 
 Keys: a row of `ratings` is one participant, item and period; of `exposures` one participant and period; of
 `participants`, `flow` and the wide files one participant. Empty cells are missing. Texts that begin like a formula
-have an apostrophe in front. Free text, questions typed by participants and photos are left out; they are in the
-export this folder came with. Before you publish: fill in `license`, `citation` and `funder`, and check what the
-ethics approval allows.
+have an apostrophe in front. Free text (also about the person), reasons typed by researchers, questions typed by
+participants, photos and their hashes are left out; they are in the export this folder came with. Before you publish:
+fill in `license`, `citation` and `funder`, check what the ethics approval allows, and remember that times are exact:
+whoever knows when somebody took part, as a recruiting site does, finds that person's rows by them.
 """
 
 
@@ -63,6 +67,7 @@ def write_psychds(
     variables: dict[str, dict[str, Any]] = {}
     folder = export / FOLDER
     data = folder / "data"
+    prepare(conn)
     only = definitions[0].study if len({definition.study for definition in definitions}) == 1 else None
     for table in PUBLISHED:
         file = data / file_name(only, table)
@@ -93,10 +98,21 @@ def _write_materials(folder: Path, definitions: Sequence[Definition]) -> None:
     folder.mkdir()
     for definition in definitions:
         if definition.source is not None:
-            said = json.loads(definition.source.canonical())
-            public = {key: value for key, value in said.items() if key not in NOT_PUBLISHED}
+            public = _published(json.loads(definition.source.canonical()))
             file = folder / f"{definition.study}_{definition.short}.json"
             file.write_text(json.dumps(public, indent=2, ensure_ascii=False), "utf-8")
+
+
+def _published(said: dict[str, Any]) -> dict[str, Any]:
+    """A definition without NOT_PUBLISHED and without the names of picture files, which may name a patient."""
+    public = {key: value for key, value in said.items() if key not in NOT_PUBLISHED}
+    for case in public["photo"].get("cases", []):
+        case.pop("file")
+        case.pop("pictures", None)
+    for item in (*public["demographics"], *public["items"]):
+        for side in item.get("sides", []):
+            side.pop("picture", None)
+    return public
 
 
 def file_name(study: str | None, table: str) -> str:
@@ -144,8 +160,8 @@ def _add(known: dict[str, dict[str, Any]], new: Iterable[dict[str, Any]]) -> Non
 def _column(table: str, name: str) -> dict[str, Any]:
     column = describe(table, name)
     description = column.description
-    if name == "manifest":
-        description = f"{COLUMNS['manifest'].description}; what may repeat a participant's words is left out"
+    if name in MASKED:
+        description += f"; {MASKED[name].said}"
     variable = {"@type": "PropertyValue", "name": name, "description": description}
     return {**variable, "unitText": column.unit} if column.unit else variable
 

@@ -22,9 +22,12 @@ FILES = """\
 READING = """\
 Empty cells are missing. In CSV files a text that a spreadsheet would take for a formula (it begins with = + - @, a
 tab or a line break) has an apostrophe in front, and control characters are replaced by U+FFFD; study.db and
-parquet/ have the exact texts. In the wide files line breaks are spaces. Open CSV files by import, as UTF-8.
+parquet/ have the exact texts. In the wide files line breaks are spaces. Open CSV files by import, as UTF-8 with commas
+between cells and a point as decimal sign, whatever your country uses; wide/STUDY.sps sets that itself.
 Numbers of participants are pseudonyms, not names; free text may still tell who somebody is (comments.csv,
-conversations.csv, all_answers.csv, wide/, study.db, parquet/): treat these files as personal data.
+conversations.csv, replies.csv, all_answers.csv, demographics in participants.csv, exclusion_reason there and in
+flow.csv, manifests in exposures.csv and photo_exchanges.csv, wide/, study.db, parquet/): treat these files as personal
+data.
 """
 
 
@@ -98,7 +101,7 @@ def _missing(conn: sqlite3.Connection, definitions: Sequence[Definition], pictur
         yield f"Photos and pictures ({len(pictures.lost)} of {pictures.owned}): their files are gone or damaged:"
         yield from (f"  {name}" for name in pictures.lost)
     yield "The researchers' passwords and the participants' links: secrets, also not in study.db."
-    yield "In psych-ds/: free text, questions typed by participants, photos."
+    yield "In psych-ds/: free text, also about the person; typed reasons and questions; photos and their hashes."
 
 
 def _unanswered(conn: sqlite3.Connection, definitions: Iterable[Definition]) -> int:
@@ -109,7 +112,7 @@ def _unanswered(conn: sqlite3.Connection, definitions: Iterable[Definition]) -> 
         repeated = sum(one.per_condition for one in asked)
         of_completed = f"FROM {SCHEMA}.{{}} WHERE outcome = 'completed' AND definition_hash = ?"
         for (sequence,) in conn.execute(f"SELECT sequence {of_completed.format('participants')}", (definition.hash,)):
-            missing += len(asked) - repeated + repeated * len(sequence.split(">"))
+            missing += len(asked) - repeated + repeated * definition.photos * len(sequence.split(">"))
         marks = ", ".join("?" * len(asked))
         missing -= conn.execute(
             f"SELECT count(*) {of_completed.format('all_answers')} AND item IN ({marks})",

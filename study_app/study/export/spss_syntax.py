@@ -18,6 +18,9 @@ of syntax holds 256 with the name before it."""
 HEAD = """* Encoding: UTF-8.
 * Reads {name} with labels. Set the folder first, for instance: CD 'C:\\export\\wide'.
 * Missing answers are system-missing. Nothing is filtered: 'outcome' says who completed, 'run_kind' what was a pilot.
+* Numbers have a decimal point, which SPSS does not read where it is set to commas; RESTORE sets it back.
+PRESERVE.
+SET DECIMAL=DOT.
 GET DATA
   /TYPE=TXT
   /FILE='{name}'
@@ -47,7 +50,7 @@ def write_syntax(wide_file: Path, columns: Sequence[Variable]) -> None:
     levels = [column.name for column in columns if column.asked and column.kind == "integer"]
     if levels:
         lines += ["VARIABLE LEVEL", *(f"  {name}" for name in levels), "  (ORDINAL)."]
-    wide_file.with_suffix(".sps").write_text("\n".join([*lines, "EXECUTE.", ""]), "utf-8")
+    wide_file.with_suffix(".sps").write_text("\n".join([*lines, "EXECUTE.", "RESTORE.", ""]), "utf-8")
 
 
 def _lengths(file: Path) -> dict[str, int]:

@@ -21,17 +21,10 @@ ALL_ANSWERS = """
     ORDER BY o.participant, a.id"""
 """Whatever was answered, of whatever kind: ratings, questions about the person, comments."""
 
-SHOWN = """json_object('profile', manifest ->> '$.profile', 'seed', manifest -> '$.seed',
-    'models', manifest -> '$.models', 'adapters', manifest -> '$.adapters', 'settings', manifest -> '$.settings',
-    'latency_s', manifest -> '$.latency_s', 'fallbacks', manifest -> '$.fallbacks',
-    'versions', manifest -> '$.versions')"""
-"""What is said in public of how an explanation was made. The rest of a manifest may repeat a question that the
-participant typed."""
-
 
 @dataclass(frozen=True)
 class Table:
-    """``free_text``: holds what people wrote, so it is no part of what may be published as it is."""
+    """``free_text``: holds what people wrote, row by row, so it is no part of what may be published."""
 
     name: str
     select: str
@@ -53,6 +46,7 @@ TABLES: tuple[Table, ...] = (
     _view("flow"),
     _view("questions"),
     _view("items"),
+    _view("scores"),
     _view("conditions"),
     _view("comments", free_text=True),
     _view("conversations", free_text=True),
@@ -89,14 +83,3 @@ def count_of(conn: sqlite3.Connection, table: str) -> int:
 def people_of(conn: sqlite3.Connection, study: str) -> int:
     """How many participants the study has."""
     return int(conn.execute(f"SELECT count(*) FROM {SCHEMA}.participants WHERE study = ?", (study,)).fetchone()[0])
-
-
-def all_public(conn: sqlite3.Connection, table: str) -> bool:
-    """Whether `public_select` is the whole table as it is."""
-    return "manifest" not in columns_of(conn, table)
-
-
-def public_select(conn: sqlite3.Connection, table: str) -> str:
-    """The table as a SELECT without what participants typed."""
-    columns = [f"{SHOWN} AS manifest" if name == "manifest" else f'"{name}"' for name in columns_of(conn, table)]
-    return f"SELECT {', '.join(columns)} FROM {SCHEMA}.{table} ORDER BY rowid"

@@ -156,10 +156,15 @@ def _asked(study: Study) -> Iterator[Asked]:
     for item in study.decisions:
         yield _item(study, item, rated=False)
     for item in (*study.repeated_items, *study.final_items):
-        yield _item(study, item, rated=isinstance(item, Likert) and item.attention_check is None)
+        yield _item(study, item, rated=_is_rated(item))
     if study.comments is not None:
         words = study.comments.wording
         yield Asked(study.comments.id, str(words), "", "text", False, translations=_translations(words))
+
+
+def _is_rated(item: Item) -> bool:
+    """As the view ``items`` has it: a slider, or a statement on a scale that is no attention check."""
+    return isinstance(item, Slider) or (isinstance(item, Likert) and item.attention_check is None)
 
 
 def _item(study: Study, item: Item, rated: bool) -> Asked:
@@ -204,7 +209,8 @@ def _item(study: Study, item: Item, rated: bool) -> Asked:
 
 
 def _side(side: Side) -> str:
-    return str(side.text) or side.picture or f"the first picture drawn in {side.shown_in}"
+    """Not the name of a file, which may name a patient: codebooks are published."""
+    return str(side.text) or ("a picture" if side.picture else f"the first picture drawn in {side.shown_in}")
 
 
 def _note(item: Item, kind: AskedKind) -> str:

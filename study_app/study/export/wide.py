@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from study_app.study.export.columns import ColumnKind
 from study_app.study.export.errors import ExportError
+from study_app.study.export.public import published_reason
 from study_app.study.export.spss import safe_name
 from study_app.study.export.tables import SCHEMA
 from study_app.study.export.variables import NUMERIC, Asked, AskedKind, Definition
@@ -35,7 +36,7 @@ PERSON = (
     "completed_at",
 )
 """Columns of the view participants that come first. Their names suit SPSS as they are."""
-VERSION = PERSON.index("definition_hash")
+VERSION, OUTCOME, REASON = (PERSON.index(name) for name in ("definition_hash", "outcome", "exclusion_reason"))
 PERIOD, SECONDS, SCORE = "#period", "#exposure_s", "#score:"
 """Stand for an item in the keys of what is no answer; no item is called so."""
 
@@ -157,9 +158,21 @@ def header(columns: Sequence[Variable]) -> list[str]:
     return [*PERSON, *(column.name for column in columns)]
 
 
-def public_places(columns: Sequence[Variable]) -> tuple[int, ...]:
-    """Where in a row stands what may be published: everything but free text."""
-    return (*range(len(PERSON)), *(n for n, column in enumerate(columns, len(PERSON)) if not column.free_text))
+def public_header(columns: Sequence[Variable]) -> list[str]:
+    """Names of what may be published: everything but free text."""
+    return [*PERSON, *(column.name for column in columns if not column.free_text)]
+
+
+def public_rows(rows: Sequence[Sequence[Any]], columns: Sequence[Variable]) -> list[list[Any]]:
+    """The cells under `public_header`."""
+    places = [place for place, column in enumerate(columns, len(PERSON)) if not column.free_text]
+    return [[*_public_person(row), *(row[place] for place in places)] for row in rows]
+
+
+def _public_person(row: Sequence[Any]) -> list[Any]:
+    person = list(row[: len(PERSON)])
+    person[REASON] = published_reason(row[OUTCOME], row[REASON])
+    return person
 
 
 def wide_rows(
