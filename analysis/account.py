@@ -23,9 +23,7 @@ def _people(data: StudyData) -> str:
 
 
 def _answers(data: StudyData) -> str:
-    """Analysed participants who lack an answer, item by item."""
-    if data.between:
-        return ""
+    """Analysed participants who lack an answer in a condition that they met, item by item."""
     names = {item.key: item.name for item in data.items}
     labels = {condition.key: condition.label for condition in data.conditions}
     said = [

@@ -49,7 +49,7 @@ def sentences(facts: Facts, names: Mapping[str, str]) -> tuple[Said, ...]:
     found: list[Said] = []
     for key, item in facts["items"].items():
         found += _of_item(names[key], item, facts["conditions"])
-    found += _response_times(facts, names)
+    found += _times(facts)
     found += _subgroups(facts, names)
     found += _reliabilities(facts, names)
     return tuple(found)
@@ -116,28 +116,31 @@ def _of_item(name: str, item: Facts, labels: Mapping[str, str]) -> Iterator[Said
         yield Said(MAIN, name, "Kruskal–Wallis", ALL, _kruskal(item["kruskal_wallis"]))
         for pair, test in item["mann_whitney"].items():
             yield Said(MAIN, name, "Mann–Whitney", _versus(pair, labels), _mann_whitney(test))
-    if item.get("friedman") is None:
+    if item.get("pairs") is None:
         return
-    yield from _mixed_design(name, item.get("mixed_design"), labels)
-    friedman = item["friedman"]
-    yield Said(MAIN, name, "Friedman", ALL, _friedman(friedman, item.get("kendall_w_ci")))
-    for pair, test in item["pairs"].items():
-        yield Said(MAIN, name, "Wilcoxon signed-rank", _versus(pair, labels), _wilcoxon(test))
-    if friedman.get("iman_davenport") is not None:
+    friedman, mixed = item.get("friedman"), item.get("mixed_design")
+    apart = mixed["mann_whitney"] if mixed else ()
+    pairs = {pair: _versus(pair, labels) for pair in item["pairs"] if pair not in apart}
+    if mixed:
+        yield from _mixed_design(name, mixed, labels)
+    if friedman:
+        yield Said(MAIN, name, "Friedman", ALL, _friedman(friedman, item.get("kendall_w_ci")))
+    for pair, versus in pairs.items():
+        yield Said(MAIN, name, "Wilcoxon signed-rank", versus, _wilcoxon(item["pairs"][pair]))
+    if friedman and friedman.get("iman_davenport") is not None:
         yield Said(SENSITIVITY, name, "Iman–Davenport", ALL, _f(friedman["iman_davenport"]))
-    yield Said(SENSITIVITY, name, "RM-ANOVA", ALL, _anova(item["rm_anova"]))
+    if item.get("rm_anova"):
+        yield Said(SENSITIVITY, name, "RM-ANOVA", ALL, _anova(item["rm_anova"]))
     clmm = _absent(item, "clmm") if item["clmm"] is None else _clmm(item["clmm"])
     yield Said(SENSITIVITY, name, "Cumulative link mixed model", ALL, clmm)
-    for pair, test in item["pairs"].items():
-        yield Said(SENSITIVITY, name, "Wilcoxon–Pratt", _versus(pair, labels), _pratt(test))
-    for pair, test in item["paired_t"].items():
-        yield Said(SENSITIVITY, name, "Paired t", _versus(pair, labels), _paired_t(test))
+    for pair, versus in pairs.items():
+        yield Said(SENSITIVITY, name, "Wilcoxon–Pratt", versus, _pratt(item["pairs"][pair]))
+    for pair, versus in pairs.items():
+        yield Said(SENSITIVITY, name, "Paired t", versus, _paired_t(item["paired_t"][pair]))
     yield from _order(name, item)
 
 
-def _mixed_design(name: str, found: Facts | None, labels: Mapping[str, str]) -> Iterator[Said]:
-    if found is None:
-        return
+def _mixed_design(name: str, found: Facts, labels: Mapping[str, str]) -> Iterator[Said]:
     for key, what in (("condition", "System"), ("group", "Group"), ("interaction", "System × group")):
         yield Said(MAIN, name, f"{what}, mixed model", "all groups", _f(found[key]))
     for pair, test in found["mann_whitney"].items():
@@ -243,14 +246,14 @@ def _mann_whitney(test: Facts) -> str:
     return f"U = {_sum(test['u'])}, {people}, {_p(test, 'p_asymptotic')}, {holm}r_rb = {bounded(test['rank_biserial'])}"
 
 
-def _response_times(facts: Facts, names: Mapping[str, str]) -> Iterator[Said]:
-    """Of the participants, by item, and of the systems."""
+def _times(facts: Facts) -> Iterator[Said]:
+    """Of the systems, and of the participants on the rating pages."""
     if (facts.get("answer_times") or {}).get("friedman"):
         answered = _friedman(facts["answer_times"]["friedman"], None)
         yield Said(OTHER, "Answers of the systems", "Friedman, answer times", ALL, answered)
-    for key, cells in (facts["response_times"] or {}).items():
-        if "friedman" in cells:
-            yield Said(OTHER, names[key], "Friedman, response times", ALL, _friedman(cells["friedman"], None))
+    if (facts["page_times"] or {}).get("friedman"):
+        opened = _friedman(facts["page_times"]["friedman"], None)
+        yield Said(OTHER, "Rating pages", "Friedman, time to the last rating", ALL, opened)
 
 
 def _subgroups(facts: Facts, names: Mapping[str, str]) -> Iterator[Said]:

@@ -37,8 +37,8 @@ def between_tests(data: StudyData) -> Table:
         rows.append(_whole_columns(item, together))
         shown.append((item.name, "All systems", str(together.n), *_whole_cells(together)))
         for ((a, b), test), p in zip(pairs.items(), corrected, strict=True):
-            rows.append(_pair_columns(item, a, b, test, p))
-            shown.append(("", f"{labels[a]} vs {labels[b]}", f"{test.n1} + {test.n2}", *_pair_cells(test, p)))
+            rows.append(mann_whitney_columns(item, a, b, test, p))
+            shown.append(("", f"{labels[a]} vs {labels[b]}", f"{test.n1} + {test.n2}", *mann_whitney_cells(test, p)))
     frame = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
     whole = ["df", "n_zero", "n_positive", "n_negative"]
     frame[whole] = frame[whole].astype("Int64")
@@ -54,7 +54,8 @@ def _whole_columns(item: Item, test: Kruskal) -> Row:
     return names | figures | {"p_asymptotic": test.p, "p_exact": test.p_exact}
 
 
-def _pair_columns(item: Item, first: str, second: str, test: MannWhitney, p_holm: float | None) -> Row:
+def mann_whitney_columns(item: Item, first: str, second: str, test: MannWhitney, p_holm: float | None) -> Row:
+    """The columns of one Mann–Whitney test in tests.csv."""
     names: Row = {"item": item.key, "test": "mann_whitney", "first": first, "second": second, "note": test.note}
     figures: Row = {"n": test.n1 + test.n2, "statistic": test.u, "p": test.p, "p_holm": p_holm}
     effect: Row = {"effect": "rank_biserial", "effect_size": test.rank_biserial}
@@ -68,7 +69,8 @@ def _whole_cells(test: Kruskal) -> tuple[str, ...]:
     return f"H({test.df}) = {half_up(test.chi2)}", p_value(p), NOTHING, NOTHING
 
 
-def _pair_cells(test: MannWhitney, p_holm: float | None) -> tuple[str, ...]:
+def mann_whitney_cells(test: MannWhitney, p_holm: float | None) -> tuple[str, ...]:
+    """Statistic, p, p (Holm) and effect of one Mann–Whitney test, for readers."""
     if test.u is None:
         return test.note, NOTHING, NOTHING, NOTHING
     u = half_up(test.u, 0 if test.u.is_integer() else 1)

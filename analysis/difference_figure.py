@@ -62,6 +62,8 @@ def pictures(data: StudyData) -> Iterator[Picture]:
     """One figure, and more where there are many items; none where nobody met two systems."""
     rows = [] if data.between else [_panels(data, item) for item in data.tested_items]
     rows = [row for row in rows if any(panel.n for panel in row)]
+    met = [place for place in range(len(rows[0]) if rows else 0) if any(row[place].n for row in rows)]
+    rows = [[row[place] for place in met] for row in rows]  # in a mixed design nobody met some pairs
     for start in range(0, len(rows), MOST_ROWS):
         page = rows[start : start + MOST_ROWS]
         name = "differences" if start == 0 else f"differences_{start // MOST_ROWS + 1}"

@@ -1,4 +1,8 @@
-"""How long answers took, by item and condition."""
+"""How long the pages with the ratings were open, by condition.
+
+A page has one clock, from its appearance to each of its answers. The largest of these is the time to the last rating
+(other kinds of questions on the page are not among the ratings); how long one of several items took was not measured.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +11,32 @@ import pandas as pd
 
 from analysis.facts import Facts, with_notes
 from analysis.friedman import Floats, friedman
-from analysis.model import StudyData, pivoted
+from analysis.mixed_design import groups_of
+from analysis.model import ONCE, StudyData, pivoted
 
 
-def response_times(data: StudyData) -> Facts:
-    """item -> condition -> {n, median, q1, q3} in seconds, and Friedman's test over the conditions.
-
-    Quartiles are R's type 7. An item without any duration is left out.
-    """
+def pages(data: StudyData) -> pd.DataFrame:
+    """participant, condition (``once`` for the page of the items rated once), period and seconds; one row a page."""
     timed = data.ratings.dropna(subset=["duration_s"])
-    found: Facts = {}
-    for item in data.items:
-        rows = timed[timed["item"] == item.key]
-        if rows.empty:
-            continue
-        if not item.repeated:
-            found[item.key] = {"once": _quartiles(rows["duration_s"].to_numpy(float))}
-            continue
-        keys = [condition.key for condition in data.conditions]
-        wide = pivoted(rows, "condition", "duration_s").reindex(columns=keys)
-        of = {key: rows["duration_s"][rows["condition"] == key] for key in keys}
-        cells: Facts = {key: _quartiles(seconds.to_numpy(float)) for key, seconds in of.items()}
-        found[item.key] = {**cells, "friedman": _test(wide)}
-    return found
+    timed = timed.assign(condition=timed["condition"].fillna(ONCE))
+    clocks = timed.groupby(["participant", "condition", "period"], sort=False, dropna=False)["duration_s"]
+    return clocks.max().rename("seconds").reset_index()
+
+
+def page_times(data: StudyData) -> Facts | None:
+    """condition -> {n, median, q1, q3} in seconds (n: pages), and Friedman's test of the participants' means over the
+    conditions; None where no answer was timed. Quartiles are R's type 7."""
+    rows = pages(data)
+    if rows.empty:
+        return None
+    keys = [condition.key for condition in data.conditions] if data.repeated_items else []
+    of = {key: rows["seconds"][rows["condition"] == key] for key in (*keys, *([ONCE] if data.single_items else []))}
+    cells: Facts = {key: _quartiles(seconds.to_numpy(float)) for key, seconds in of.items()}
+    if not keys:
+        return {**cells, **with_notes({"friedman": None}, "rated once: there are no conditions to compare")}
+    if data.between or groups_of(data):
+        return {**cells, **with_notes({"friedman": None}, "nobody met every condition")}
+    return {**cells, "friedman": _test(pivoted(rows, "condition", "seconds").reindex(columns=keys))}
 
 
 def _quartiles(seconds: Floats) -> Facts:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.checks import checked_ratings
+from analysis.demographics import questions_of
 from analysis.errors import InputError, NoData
 from analysis.model import LIKERT, RATINGS, Condition, Item, Score, StudyData
 from analysis.people import (
@@ -24,6 +25,7 @@ from analysis.people import (
     of_kind,
     one_study,
     people_of,
+    sequences_of,
 )
 from analysis.scores import declared, measure, scored
 from analysis.sources import RawTables, read_tables
@@ -46,7 +48,7 @@ def load(
 
     Args:
         path: study database (views ratings, participants, items, conditions, flow) or a CSV of
-            ratings; participants.csv, items.csv, scores.csv and conditions.csv beside it are used.
+            ratings; participants.csv, items.csv, scores.csv, questions.csv and so on beside it are used.
         run_kind: ``live``, ``pilot`` or ``reconstruction``; they are never mixed.
         study: needed only where the file holds several studies.
         definition: keep this version only (definition hash, or its first characters).
@@ -66,7 +68,8 @@ def load(
     hashes = _versions(asked.of("completed"), pool_versions, raw.source)
     counted = _counted(raw, asked, hashes, scale, exclude_bad_rows)
     check_people(counted.ratings, asked.people, raw.source)
-    return _with_shown(_analysed(raw, asked, hashes, counted), raw, list(asked.of("completed")["participant"]))
+    data = replace(_analysed(raw, asked, hashes, counted), questions=questions_of(raw.questions, asked.study, hashes))
+    return _with_shown(data, raw, list(asked.of("completed")["participant"]))
 
 
 @dataclass(frozen=True)
@@ -102,21 +105,23 @@ def _analysed(raw: RawTables, asked: _Asked, hashes: tuple[str, ...], counted: _
     """The completed participants' part, and the account of the rest."""
     completed = asked.of("completed")
     ratings = counted.of(completed)
+    conditions, not_met = _met(counted.conditions, completed, ratings)
     return StudyData(
         source=raw.source,
         study=asked.study,
         run_kind=asked.run_kind,
         definitions=hashes,
         items=counted.items,
-        conditions=counted.conditions,
+        conditions=conditions,
         participants=described(completed, raw.source),
         ratings=_kept_columns(ratings),
         flow=flow_of(raw, asked.study, asked.people, counted.cases),
         left_out=left_out_of(asked.people),
-        notes=(*asked.notes, *counted.notes),
+        notes=(*asked.notes, *counted.notes, *not_met),
         simulated=raw.simulated,
         last_answer=_last_answer(ratings),
         excluded_ratings=_kept_columns(counted.of(asked.of("excluded"))),
+        excluded=sequences_of(asked.of("excluded")),
         bad_rows=counted.bad_rows,
         cases=counted.cases,
         scores=counted.scores,
@@ -135,6 +140,20 @@ def _counted(
     notes = (*wording_notes, *score_notes, *_said_of(bad), *_said_of_cases(cases))
     measures = _named_apart((*items, *(measure(score, items) for score in scores)))
     return _Counted(measures, scores, conditions, scored(ratings, scores, items), bad, cases, notes)
+
+
+def _met(
+    conditions: tuple[Condition, ...], completed: pd.DataFrame, ratings: pd.DataFrame
+) -> tuple[tuple[Condition, ...], tuple[str, ...]]:
+    """Those that somebody was allocated or rated, and a note on the others: while only one group of a mixed study has
+    completed, it is compared on what it met. All of them where the file does not say who was allocated what."""
+    drawn = [str(sequence).split(">") for sequence in completed.get("sequence", ()) if sequence]
+    met = {key for keys in drawn for key in keys} | set(ratings["condition"])
+    kept = tuple(condition for condition in conditions if condition.key in met)
+    if len(drawn) < len(completed) or len(kept) in (0, len(conditions)):
+        return conditions, ()
+    others = ", ".join(condition.label for condition in conditions if condition.key not in met)
+    return kept, (f"Nobody who completed the study was allocated {others}, which is in no figure, table or test yet.",)
 
 
 def cases_per_condition(rows: pd.DataFrame) -> int:

@@ -5,11 +5,13 @@ Nothing is said of what was not done: every sentence depends on the facts of res
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from analysis.bootstrap import DRAWS
 from analysis.facts import Facts
 from analysis.friedman import EXACT_N
+from analysis.mixed_design import groups_of
 from analysis.model import SCORE, Item, StudyData
 
 HASH_SHOWN = 12
@@ -25,8 +27,8 @@ def _design(data: StudyData) -> Iterator[str]:
     gone = ", ".join(f"{number} {reason}" for reason, number in data.left_out.items()) or "nobody"
     yield f"{data.n} participants completed the study and were analysed (left out: {gone})."
     if data.repeated_items and len(data.conditions) > 1:
-        how = "Each participant rated one" if data.between else "Each participant rated every one"
-        yield f"{how} of {len(data.conditions)} systems ({systems}) on {_items(_rated(data.repeated_items))}."
+        compared = f"of {len(data.conditions)} systems ({systems}) on {_items(_rated(data.repeated_items))}"
+        yield f"{_who_met_what(data)} {compared}."
         arms = len(set(data.sequences.values()))
         if not data.between and arms > 1:
             yield f"The order of the systems followed {arms} sequences."
@@ -36,6 +38,20 @@ def _design(data: StudyData) -> Iterator[str]:
         yield f"{len(data.bad_rows)} ratings that cannot be right were left out."
     if data.simulated:
         yield "THE ANSWERS WERE SIMULATED."
+
+
+def _who_met_what(data: StudyData) -> str:
+    groups = Counter(groups_of(data).values())
+    if groups:
+        sizes = ", ".join(f"{number} {_joined(data, group)}" for group, number in sorted(groups.items()))
+        return f"Groups of participants ({sizes}) each rated their own"
+    return "Each participant rated one" if data.between else "Each participant rated every one"
+
+
+def _joined(data: StudyData, group: str) -> str:
+    """``text + cases`` in the labels of the conditions."""
+    labels = {condition.key: condition.label for condition in data.conditions}
+    return " and ".join(labels.get(key, key) for key in group.split(" + "))
 
 
 def _scores(data: StudyData) -> Iterator[str]:
@@ -67,30 +83,59 @@ def _tests(data: StudyData, facts: Facts) -> Iterator[str]:
             "conditional on ties, where the ways to deal the answers can be counted; "
             "Holm-corrected over an item's pairs; rank-biserial correlation)."
         )
-    tested = [item for item in facts["items"].values() if item.get("friedman") is not None]
-    if not tested:
+    items = list(facts["items"].values())
+    tested = [item for item in items if item.get("pairs")]
+    if tested:
+        yield from _omnibus(facts, [item["friedman"] for item in tested if item["friedman"]])
+        yield from _pairs(facts, tested)
+        yield from _sensitivity(data, facts, tested)
+    if facts["exclusions"]["with_and_without"]:
+        yield "The omnibus tests were repeated with excluded participants put back in."
+
+
+def _omnibus(facts: Facts, friedman: list[Facts]) -> Iterator[str]:
+    if facts["design"] == "mixed":
+        yield (
+            "Systems were compared over all groups with a linear mixed model of system and group, each given the "
+            "other, with a random intercept per participant (F, Satterthwaite's degrees of freedom, not corrected over "
+            "items; system × group on the systems that every group met)."
+        )
         return
-    exact = sum(item["friedman"]["p_exact"] is not None for item in tested)
-    pairs = [pair for item in tested for pair in item["pairs"].values()]
-    exact_pairs = sum(pair["p_exact"] is not None for pair in pairs)
+    exact = sum(test["p_exact"] is not None for test in friedman)
     yield (
         "Systems were compared with the tie-corrected Friedman test over participants with an answer in every system "
-        f"(exact p conditional on ties in {exact} of {len(tested)} items, attempted up to n = {EXACT_N} for three "
+        f"(exact p conditional on ties in {exact} of {len(friedman)} items, attempted up to n = {EXACT_N} for three "
         "systems, else the chi-square approximation; Holm-corrected over items; Kendall's W)."
     )
+
+
+def _pairs(facts: Facts, tested: list[Facts]) -> Iterator[str]:
+    mixed = facts["design"] == "mixed"
+    pairs = [pair for item in tested for pair in item["pairs"].values() if pair["n"] or not mixed]
+    exact = sum(pair["p_exact"] is not None for pair in pairs)
     yield (
         "Pairs were compared with the Wilcoxon signed-rank test over participants with both answers: zero differences "
-        f"dropped, exact p conditional on ties in {exact_pairs} of {len(pairs)} pairs, else the normal approximation "
+        f"dropped, exact p conditional on ties in {exact} of {len(pairs)} pairs, else the normal approximation "
         "without continuity correction; Holm-corrected over an item's pairs; matched-pairs rank-biserial correlation "
         "(W⁺ − W⁻) / (W⁺ + W⁻), difference = first minus second system."
     )
+    if any(item["mixed_design"]["mann_whitney"] for item in tested if mixed):
+        yield (
+            "Systems that nobody met both of were compared between participants with the Mann–Whitney test (p exact, "
+            "conditional on ties, where it can be counted; Holm-corrected over these pairs of an item)."
+        )
     yield (
-        f"95% intervals of W and of the rank-biserial correlation are percentile intervals of {DRAWS:,} "
-        f"bootstrap draws of participants (seed {facts['provenance']['bootstrap']['seed']})."
+        f"95% intervals of {'' if mixed else 'W and of '}the rank-biserial correlation are percentile intervals of "
+        f"{DRAWS:,} bootstrap draws of participants (seed {facts['provenance']['bootstrap']['seed']})."
     )
+
+
+def _sensitivity(data: StudyData, facts: Facts, tested: list[Facts]) -> Iterator[str]:
+    mixed = facts["design"] == "mixed"
+    anova = ", repeated-measures ANOVA with the Greenhouse–Geisser correction and generalised η²,"
     yield (
-        "Sensitivity: Iman–Davenport F, Wilcoxon with Pratt's zeros (exact), repeated-measures ANOVA with the "
-        "Greenhouse–Geisser correction and generalised η², and paired t-tests."
+        f"Sensitivity: {'' if mixed else 'Iman–Davenport F, '}Wilcoxon with Pratt's zeros (exact)"
+        f"{'' if mixed else anova} and paired t-tests."
     )
     if any(item["clmm"] is not None for item in tested):
         yield (
@@ -100,11 +145,13 @@ def _tests(data: StudyData, facts: Facts) -> Iterator[str]:
     if any(item.get("order") for item in tested):
         yield (
             "Period was examined with linear mixed models (Satterthwaite), with participants as fixed effects and by "
-            "Friedman's test; carry-over with participants as fixed effects; sequence by the Kruskal–Wallis test. They "
-            "gate no other test."
+            f"Friedman's test; carry-over (the condition met before, {_known_by(data)}) with participants as fixed "
+            "effects; sequence by the Kruskal–Wallis test. They gate no other test."
         )
-    if facts["exclusions"]["with_and_without"]:
-        yield "The omnibus tests were repeated with excluded participants put back in."
+
+
+def _known_by(data: StudyData) -> str:
+    return "by the sequence allocated" if data.allocated else "by the periods of the answers to any item"
 
 
 def _sources(data: StudyData, facts: Facts) -> Iterator[str]:

@@ -21,6 +21,7 @@ DECISIONS = ("participant", "condition", "initial", "advice", "final", "truth")
 
 EXPOSURES = ("participant", "condition", "photo", "known_label", "truth", "diagnosis", "manifest")
 REPLIES = ("participant", "condition", "response_s")
+QUESTIONS = ("definition_hash", "study", "step", "position", "item", "kind", "options", "unit")
 SCORES = ("definition_hash", "study", "score", "label", "method", "items", "reverse", "add", "times")
 """Columns of the declared scores; items and reverse are JSON lists of items."""
 PAIRS = ("participant", "condition", "item", "left_side", "right_side", "chosen")
@@ -94,6 +95,22 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What participants were asked about themselves.
+
+    Attributes:
+        kind: as in the study file: single, yes_no, multiple, number, ...
+        options: stored value -> what was shown, in the study's order; empty where the input does not say it.
+        unit: of a number; may be empty.
+    """
+
+    key: str
+    kind: str
+    options: dict[str, str]
+    unit: str = ""
+
+
+@dataclass(frozen=True)
 class Arm:
     """The participants of one sequence (an arm of the crossover).
 
@@ -135,6 +152,7 @@ class StudyData:
 
     Attributes:
         items: what was rated, and after it the scores made of it.
+        conditions: in the study's order; without those that nobody who completed was allocated.
         participants: completed participants, one row each: participant, sequence (or None) and
             demographics (dict).
         ratings: their ratings and scores, the columns RATINGS: participant, condition (None for items rated
@@ -144,11 +162,13 @@ class StudyData:
         notes: plain sentences that a reader of the results must know.
         last_answer: newest answered_at (ISO-8601, UTC) among the ratings, where known.
         excluded_ratings: the ratings of participants whose outcome is "excluded", same columns.
+        excluded: those participants, one row each: participant and sequence (or None).
         bad_rows: what was wrong with each rating that was left out, one sentence each.
         cases: how many cases a participant rated in each condition; 1 in a plain crossover.
         decisions: the columns DECISIONS, of the analysed participants; None where the study has none.
         exposures, replies: what was shown and how long it took, the columns EXPOSURES and REPLIES; None where the
             input does not have them.
+        questions: what was asked about the participants, in the study's order; None where the input does not have it.
         pairs: the columns PAIRS, of the analysed participants; None where the input does not have them.
         scores: how the scores among ``items`` are made.
     """
@@ -173,6 +193,8 @@ class StudyData:
     exposures: pd.DataFrame | None = None
     replies: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
+    excluded: pd.DataFrame | None = None
+    questions: tuple[Question, ...] | None = None
     scores: tuple[Score, ...] = ()
 
     @property
@@ -207,16 +229,29 @@ class StudyData:
         return self._by_item.get(item.key, self.ratings.iloc[:0])
 
     @cached_property
+    def allocated(self) -> dict[str, str]:
+        """participant -> the conditions in the order drawn, joined by ``>``; empty where the file does not say it."""
+        return self._drawn(self.participants)
+
+    @cached_property
+    def allocated_of_excluded(self) -> dict[str, str]:
+        """The same of the participants whose outcome is "excluded"."""
+        return {} if self.excluded is None else self._drawn(self.excluded)
+
+    def _drawn(self, people: pd.DataFrame) -> dict[str, str]:
+        keys = {condition.key for condition in self.conditions}
+        drawn = zip(people["participant"], people["sequence"], strict=True)
+        return {str(who): str(order) for who, order in drawn if order and keys & set(str(order).split(">"))}
+
+    @cached_property
     def sequences(self) -> dict[str, str]:
         """participant -> the conditions in the order met: as allocated, else as the periods of the answers say."""
-        people = zip(self.participants["participant"], self.participants["sequence"], strict=True)
-        allocated = {str(who): str(sequence) for who, sequence in people if sequence}
-        if allocated:
-            return allocated
-        met = self.ratings.dropna(subset=["period", "condition"]).sort_values("period", kind="stable")
+        if self.allocated:
+            return self.allocated
+        timed = self.ratings.dropna(subset=["period", "condition"]).sort_values("period", kind="stable")
+        met = timed.drop_duplicates(["participant", "condition"])
         found: dict[str, str] = {}
-        ordered = met.drop_duplicates(["participant", "condition"])
-        for who, condition in zip(ordered["participant"], ordered["condition"], strict=True):
+        for who, condition in zip(met["participant"], met["condition"], strict=True):
             found[str(who)] = f"{found[str(who)]}>{condition}" if str(who) in found else str(condition)
         return found
 
@@ -246,13 +281,26 @@ class StudyData:
         return {key: cells for key, cells in found.items() if cells}
 
     def _absent(self, item: Item) -> dict[str, list[str]]:
-        if item.repeated and not self.between:
-            frame = self.by_condition(item)
-            gone = {str(key): frame[key].isna().to_numpy() for key in frame}
-            return {key: [str(who) for who in frame.index[mask]] for key, mask in gone.items() if mask.any()}
-        given = set(self.of_item(item)["participant"])
-        people = [str(who) for who in self.participants["participant"] if who not in given]
-        return {ONCE: people} if people else {}
+        if not item.repeated:
+            given = set(self.of_item(item)["participant"])
+            people = [str(who) for who in self.participants["participant"] if who not in given]
+            return {ONCE: people} if people else {}
+        frame = self.by_condition(item)
+        open_ = {str(key): [str(who) for who in frame.index[frame[key].isna().to_numpy()]] for key in frame}
+        owed = {key: [who for who in people if self.met(who, key)] for key, people in open_.items()}
+        return {key: people for key, people in owed.items() if people}
+
+    def met(self, participant: str, condition: str) -> bool:
+        """Whether that participant was to rate that condition: as allocated; where that is not known, every condition,
+        and between subjects the one that was rated."""
+        if participant in self.allocated:
+            return condition in self.allocated[participant].split(">")
+        return not self.between or (participant, condition) in self._rated
+
+    @cached_property
+    def _rated(self) -> frozenset[tuple[str, str]]:
+        cells = zip(self.ratings["participant"], self.ratings["condition"], strict=True)
+        return frozenset((str(who), str(condition)) for who, condition in cells if condition is not None)
 
     @cached_property
     def between(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,7 @@ class Order:
 
     Attributes:
         condition, period: each given the other and the participant (random intercept).
-        carry_over: the condition met before, in the periods after the first, given condition and period.
+        carry_over: the condition met before, rated or not, in the periods after the first, given condition and period.
         fixed_period, fixed_condition: the same with participants as fixed effects, one after the other.
         fixed_carry_over: carry-over with participants as fixed effects, after period and condition; the mixed model's
             two answers a participant reject too often (docs/size-and-power.md).
@@ -50,16 +51,15 @@ def order_effects(rows: pd.DataFrame, sequences: Mapping[str, str]) -> Order:
 
     Args:
         rows: participant, condition, period (1 is the first) and value; one row an answer.
-        sequences: participant -> the conditions in the order met, as one text.
+        sequences: participant -> the conditions in the order met, joined by ``>``; carry-over and the comparison of
+            the sequences leave out whom it does not name.
     """
-    people = pd.factorize(rows["participant"], sort=True)[0]
-    rows = rows.iloc[np.lexsort((rows["period"].to_numpy(float), people))]
     terms = {"condition": dummies(list(rows["condition"])), "period": dummies(list(rows["period"]))}
     y = rows["value"].to_numpy(float)
     both = effects(y, list(rows["participant"]), terms)
     wide = pivoted(rows, "period", "value").dropna()
     fixed_period, fixed_condition = _fixed(y, list(rows["participant"]), {n: terms[n] for n in ("period", "condition")})
-    carry_over, fixed_carry_over = _carry_over(rows)
+    carry_over, fixed_carry_over = _carry_over(rows, sequences)
     return Order(
         condition=both["condition"],
         period=both["period"],
@@ -73,25 +73,27 @@ def order_effects(rows: pd.DataFrame, sequences: Mapping[str, str]) -> Order:
     )
 
 
-def _carry_over(rows: pd.DataFrame) -> tuple[Effect, Effect]:
+def _carry_over(rows: pd.DataFrame, sequences: Mapping[str, str]) -> tuple[Effect, Effect]:
     """With a random intercept a participant, and with participants as fixed effects."""
-    later = _later(rows)
+    later = _later(rows, sequences)
     if isinstance(later, Effect):
         return later, later
     return effects(*later, ["previous"])["previous"], _fixed(*later)[-1]
 
 
-def _later(rows: pd.DataFrame) -> tuple[Floats, list[str], dict[str, Floats]] | Effect:
+def _later(rows: pd.DataFrame, sequences: Mapping[str, str]) -> tuple[Floats, list[str], dict[str, Floats]] | Effect:
     """Answers after the first period, whose they are, and the terms, last of them the condition met before."""
-    who, condition = rows["participant"].to_numpy(object), rows["condition"].to_numpy(object)
-    followed = np.flatnonzero(who[1:] == who[:-1])  # rows are sorted by participant and period
-    before, later = condition[followed], rows.iloc[followed + 1]
+    # By the sequence, not by the answer before: somebody who left an item open had met that condition all the same.
+    before = {(who, now): last for who, sequence in sequences.items() for last, now in pairwise(sequence.split(">"))}
+    cells = zip(rows["participant"], rows["condition"], strict=True)
+    previous = pd.Series([before.get((str(who), str(now))) for who, now in cells], index=rows.index, dtype=object)
+    later, previous = rows[previous.notna()], previous.dropna()
     if later["condition"].nunique() < 2 or later["participant"].nunique() < 2:
         return Effect(note="fewer than two periods, conditions or participants")
     terms = {
         "period": dummies(list(later["period"])),
         "condition": dummies(list(later["condition"])),
-        "previous": dummies(list(before)),
+        "previous": dummies(list(previous)),
     }
     if terms["previous"].shape[1] == 0:
         return Effect(note="every participant met the same condition before")

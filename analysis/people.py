@@ -27,8 +27,9 @@ def people_of(raw: RawTables) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Participants, or everybody who rated something where a CSV came alone."""
     if raw.participants is not None:
         return raw.participants, ()
-    columns = ["study", "definition_hash", "run_kind", "participant"]
-    people = raw.ratings[columns].drop_duplicates("participant").assign(outcome="completed")
+    columns = ["study", "definition_hash", "run_kind", "participant", "sequence"]
+    people = raw.ratings[[name for name in columns if name in raw.ratings]].drop_duplicates("participant")
+    people = people.assign(outcome="completed")
     note = "No participants.csv beside the ratings: everyone with a rating counts as completed."
     return people, (note,)
 
@@ -108,12 +109,16 @@ def described(completed: pd.DataFrame, source: Path) -> pd.DataFrame:
         except (TypeError, ValueError) as error:
             raise InputError(f"{source}: demographics of {participant} are not JSON: {text!r}.") from error
         demographics.append(parsed if isinstance(parsed, dict) else {})
-    sequences = completed.get("sequence", pd.Series([None] * len(completed), dtype=object))
+    return sequences_of(completed).assign(demographics=pd.Series(demographics, dtype=object))
+
+
+def sequences_of(people: pd.DataFrame) -> pd.DataFrame:
+    """participant and sequence (None where the input does not say it)."""
+    sequences = people.get("sequence", pd.Series([None] * len(people), dtype=object))
     return pd.DataFrame(
         {
-            "participant": pd.Series(list(completed["participant"]), dtype=object),
+            "participant": pd.Series(list(people["participant"]), dtype=object),
             "sequence": pd.Series(list(sequences), dtype=object),
-            "demographics": demographics,
         }
     )
 

@@ -83,13 +83,12 @@ def read_plan(path: Path, effects: list[str]) -> Plan:
     """Read a study file and the planned effects (``trust:generated=+0.6``), all on one item.
 
     Raises:
-        InputError: the file is no study file, its design is mixed, or an effect names what the study does not have.
+        InputError: the file is no study file, its design is mixed, or an effect names what the study does not have or
+            tests as part of a score.
     """
+    study = _yaml(path)
     try:
-        study = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read as YAML ({error}).") from error
-    try:
+        _refuse_parts(study, path.parent / "instruments", effects)
         plan, kind = _planned(study, effects), str((study.get("design") or {}).get("kind", "within"))
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise InputError(f"{path}: not a study file. Check it with python -m study_app check.") from error
@@ -99,6 +98,42 @@ def read_plan(path: Path, effects: list[str]) -> Plan:
             "whole: python -m study_app simulate with --effect, then python -m analysis report."
         )
     return plan
+
+
+def _yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read as YAML ({error}).") from error
+
+
+def _refuse_parts(study: Mapping[str, Any], folder: Path, effects: list[str]) -> None:
+    """Of an item that is part of a score the report has no test: its power would be that of a test nobody sees.
+
+    Args:
+        folder: where the study's instruments are looked for; the app's own ones may lie elsewhere.
+    """
+    files = [folder / f"{row['instrument']}.yaml" for row in study["items"] if "instrument" in row]
+    scores = [score for source in (study, *(_yaml(f) for f in files if f.is_file())) for score in _scores(source)]
+    score_of = {str(item): str(score["name"]) for score in reversed(scores) for item in score["items"]}
+    score_of |= {str(score["id"]): str(score["name"]) for score in scores}
+    plain = {str(row["id"]) for row in study["items"] if "id" in row}
+    elsewhere = ", ".join(file.stem for file in files if not file.is_file())
+    for item in (text.partition(":")[0] for text in effects):
+        if item in score_of:
+            what = f"belongs to the score '{score_of[item]}', which is tested in place of its items"
+        elif elsewhere and item not in plain:
+            what = f"is no item of the study file, and items of an instrument ({elsewhere}) are tested as scores"
+        else:
+            continue
+        raise InputError(
+            f"effect on '{item}': it {what}. The power is that of single items. Try the study as a whole: python -m "
+            "study_app simulate, then python -m analysis report."
+        )
+
+
+def _scores(source: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(source.get("scores") or ())
 
 
 def _planned(study: Mapping[str, Any], effects: list[str]) -> Plan:

@@ -18,12 +18,15 @@ from analysis.agreement import agreement_table, systems_table
 from analysis.between_table import between_tests
 from analysis.bootstrap import SEED
 from analysis.compare import Comparison, compare_items
+from analysis.demographics import table3
 from analysis.errors import InputError
 from analysis.export import Table
 from analysis.facts import Facts, as_json
 from analysis.figures import Format, Theme
 from analysis.load import load
 from analysis.methods import paragraph
+from analysis.mixed_design import groups_of
+from analysis.mixed_table import mixed_tests
 from analysis.model import SCORE, StudyData
 from analysis.pairs import pairs_table
 from analysis.pictures import KINDS, Picture
@@ -103,12 +106,12 @@ class Summary:
 
     @cached_property
     def pictures(self) -> dict[str, tuple[Picture, ...]]:
-        """Kind (flow, counts, differences, response_times, answer_times) -> figures beside Figure 9; may be none."""
+        """Kind (flow, counts, differences, page_times, answer_times) -> figures beside Figure 9; may be none."""
         return {
             "flow": tuple(flow_figure.pictures(self.data)),
             "counts": tuple(stacked.pictures(self.data)),
             "differences": tuple(difference_figure.pictures(self.data)),
-            "response_times": tuple(times_figure.pictures(self.data)),
+            "page_times": tuple(times_figure.pictures(self.data)),
             "answer_times": tuple(times_figure.answer_pictures(self.data)),
         }
 
@@ -192,18 +195,23 @@ def summarise(
         scale=scale,
         exclude_bad_rows=exclude_bad_rows,
     )
-    comparisons = compare_items({item.key: data.by_condition(item) for item in data.tested_items})
-    tests = between_tests(data) if data.between else tables.tests(data, comparisons)
+    comparisons = compare_items({item.key: data.by_condition(item) for item in data.tested_items}, data.met)
     return Summary(
         data=data,
-        table3=accounted(tables.table3(data), data),
+        table3=accounted(table3(data), data),
         table5=accounted(tables.table5(data), data),
         ratings_by_condition=accounted(tables.ratings_by_condition(data), data),
-        tests=accounted(tests, data),
+        tests=accounted(_tests(data, comparisons), data),
         comparisons=comparisons,
         cells={cell: found for cell, found in tables.describe_conditions(data).items() if cell[0] in data.tested_items},
         seed=seed,
     )
+
+
+def _tests(data: StudyData, comparisons: tuple[Comparison, ...]) -> Table:
+    if data.between:
+        return between_tests(data)
+    return mixed_tests(data, comparisons) if groups_of(data) else tables.tests(data, comparisons)
 
 
 def files(summary: Summary, theme: Theme = "light") -> dict[str, bytes]:

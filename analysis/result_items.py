@@ -18,7 +18,7 @@ from analysis.distributions import t_quantile
 from analysis.facts import Facts, with_notes
 from analysis.friedman import Floats, Friedman
 from analysis.holm import holm
-from analysis.mixed_design import NO_GROUPS, mixed_design
+from analysis.mixed_design import GROUPS, NO_GROUPS, mixed_design, mixed_facts
 from analysis.model import ONCE, Condition, Item, StudyData
 from analysis.order import Order, order_effects
 from analysis.rm_anova import paired_t, rm_anova
@@ -26,7 +26,10 @@ from analysis.subgroups import effect_facts, kruskal_facts, mann_whitney_facts
 from analysis.tables import describe_item
 
 WITHIN = ("friedman", "kendall_w_ci", "pairs", "paired_t", "rm_anova", "clmm", "order")
+WHOLE = ("friedman", "kendall_w_ci", "rm_anova")
+"""Tests over people who met every condition: none where groups met different ones."""
 BETWEEN = ("kruskal_wallis", "mann_whitney")
+INFERRED = "the file has no sequences: the condition before is the last one with an answer to any item"
 
 
 def item_facts(data: StudyData, item: Item, comparison: Comparison | None, seed: int) -> Facts:
@@ -48,8 +51,11 @@ def item_facts(data: StudyData, item: Item, comparison: Comparison | None, seed:
         nothing = with_notes(dict.fromkeys((*WITHIN, "mixed_design")), "every participant met one condition only")
         return {"describe": described, **nothing, **_between(frame)}
     nothing = with_notes(dict.fromkeys(BETWEEN), "the same participants met several conditions")
-    mixed = with_notes({"mixed_design": mixed_design(data, item)}, NO_GROUPS)
-    return {"describe": described, **_within(data, item, frame, comparison, seed), **mixed, **nothing}
+    mixed = with_notes({"mixed_design": mixed_facts(mixed_design(data, item))}, NO_GROUPS)
+    within = _within(data, item, frame, comparison, seed)
+    if mixed["mixed_design"] is not None:
+        within |= with_notes(dict.fromkeys(WHOLE), GROUPS)
+    return {"describe": described, **within, **mixed, **nothing}
 
 
 def _described(data: StudyData, item: Item, condition: Condition, frame: pd.DataFrame) -> Facts:
@@ -191,7 +197,8 @@ def _order(data: StudyData, item: Item) -> Facts:
         return with_notes({"order": None}, "the rows do not say in which period an answer was given")
     if rows["condition"].nunique() < 2:
         return with_notes({"order": None}, "one condition only: its order cannot matter")
-    return {"order": order_facts(order_effects(rows, data.sequences))}
+    order = order_facts(order_effects(rows, data.sequences))
+    return {"order": order if data.allocated else {**order, "carry_over_note": INFERRED}}
 
 
 def order_facts(order: Order) -> Facts:

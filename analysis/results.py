@@ -11,8 +11,9 @@ import pandas as pd
 
 from analysis.agreement import shown
 from analysis.bootstrap import DRAWS, LEVEL
-from analysis.compare import Comparison, compare_items
-from analysis.durations import response_times
+from analysis.compare import Comparison
+from analysis.durations import page_times
+from analysis.exclusions import exclusions
 from analysis.facts import Facts, with_notes
 from analysis.manifests import models
 from analysis.mixed_design import groups_of
@@ -23,7 +24,7 @@ from analysis.result_items import item_facts
 from analysis.scales import scales
 from analysis.subgroups import subgroups
 
-FORMAT = 1
+FORMAT = 2
 """Raised when a name changes its meaning or goes away."""
 LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib")
 
@@ -32,7 +33,7 @@ def results(data: StudyData, comparisons: tuple[Comparison, ...], seed: int) -> 
     """Everything that is known about one study, run kind and definition.
 
     Args:
-        comparisons: of the repeated items (``compare.compare_items``).
+        comparisons: of the tested items (``compare.compare_items``).
         seed: of the bootstrap intervals.
     """
     by_item = {} if data.between else {found.item: found for found in comparisons}
@@ -45,7 +46,7 @@ def results(data: StudyData, comparisons: tuple[Comparison, ...], seed: int) -> 
         "conditions": {condition.key: condition.label for condition in data.conditions},
         "items": {item.key: item_facts(data, item, by_item.get(item.key), seed) for item in data.items},
         "scales": scales(data),
-        **with_notes({"response_times": response_times(data) or None}, "no answer was timed"),
+        **with_notes({"page_times": page_times(data)}, "no answer was timed"),
         **with_notes({"subgroups": subgroups(data) or None}, "no characteristic divides the participants into groups"),
         **shown(data),
         **with_notes({"reliance": reliance(data, seed)}, "the study asks for no decision before and after an advice"),
@@ -94,28 +95,3 @@ def flow(data: StudyData) -> Facts:
         "left_out": data.left_out,
     }
     return with_notes(facts, "the input has no flow (a CSV without flow.csv)")
-
-
-def exclusions(data: StudyData, comparisons: tuple[Comparison, ...]) -> Facts:
-    """Who and what is out, by which rule, and the omnibus tests with excluded participants put back in."""
-    facts = {
-        "participants": data.left_out,
-        "rows": list(data.bad_rows),
-        "missing_answers": data.absent,
-        "with_and_without": _with_and_without(data, comparisons),
-    }
-    return with_notes(facts, "no excluded participant has answers")
-
-
-def _with_and_without(data: StudyData, comparisons: tuple[Comparison, ...]) -> Facts | None:
-    if data.excluded_ratings.empty or data.between:
-        return None
-    again = compare_items({item.key: data.by_condition(item, with_excluded=True) for item in data.tested_items})
-    found: Facts = {}
-    for without, with_them in zip(comparisons, again, strict=True):
-        sides = {"without": without.friedman, "with": with_them.friedman}
-        found[without.item] = {
-            name: with_notes({"n": test.n, "chi2": test.chi2, "p": test.p, "kendall_w": test.kendall_w}, test.note)
-            for name, test in sides.items()
-        }
-    return found

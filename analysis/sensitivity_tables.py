@@ -5,7 +5,8 @@ Both tables are made from the facts of results.json.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -16,17 +17,17 @@ from analysis.facts import Facts
 LEVEL = 0.05
 COLUMNS = ("p_reported", "p_asymptotic", "p_other_ranks", "p_parametric", "p_clmm")
 NOTE = (
-    "p, not corrected over comparisons. Reported: Friedman or Wilcoxon, exact where feasible. Asymptotic: the same "
-    "test, approximated. Other ranks: Iman–Davenport; for pairs Wilcoxon with Pratt's handling of equal ratings, "
-    "exact. Parametric: repeated-measures ANOVA, Greenhouse–Geisser; for pairs the paired t-test. CLMM: cumulative "
-    "link mixed model, which also uses incomplete cases, its likelihood ratio read from F. "
-    f"Alike: all of them at most {bounded(LEVEL)}, or all above."
+    "p, not corrected over comparisons. Reported: Friedman or Wilcoxon, exact where feasible; where groups met "
+    "different systems, the mixed model over all of them. Asymptotic: the same test, approximated. Other ranks: "
+    "Iman–Davenport; for pairs Wilcoxon with Pratt's handling of equal ratings, exact. Parametric: repeated-measures "
+    "ANOVA, Greenhouse–Geisser; for pairs the paired t-test. CLMM: cumulative link mixed model, which also uses "
+    f"incomplete cases, its likelihood ratio read from F. Alike: all of them at most {bounded(LEVEL)}, or all above."
 )
 Row = dict[str, object]
 
 
 def sensitivity(facts: Facts, names: Mapping[str, str]) -> Table:
-    """One row a comparison of a within-subject item; no rows in other designs."""
+    """One row a comparison within participants; no rows in between-subject studies."""
     rows = [row for key, item in facts["items"].items() for row in _rows(key, item)]
     frame = pd.DataFrame(rows, columns=["item", "comparison", "n", *COLUMNS, "alike"])
     labels = facts["conditions"]
@@ -45,42 +46,52 @@ def sensitivity(facts: Facts, names: Mapping[str, str]) -> Table:
 
 
 def with_and_without(facts: Facts, names: Mapping[str, str]) -> Table:
-    """Friedman's test of each item without (as reported) and with the excluded participants, side by side."""
+    """The omnibus test of each item without (as reported) and with the excluded participants, side by side."""
     found = facts["exclusions"]["with_and_without"] or {}
+    test, figures = OMNIBUS[facts["design"]]
     rows = [
-        {"item": key, **{f"{f}_{side}": cells[side][f] for side in SIDES for f in FIGURES}}
+        {"item": key, **{f"{f}_{side}": cells[side][f] for side in SIDES for f in figures}}
         for key, cells in found.items()
     ]
-    columns = ["item", *(f"{figure}_{side}" for side in SIDES for figure in FIGURES)]
+    columns = ["item", *(f"{figure}_{side}" for side in SIDES for figure in figures)]
     display = pd.DataFrame(
-        [(names[key], *(cell for side in SIDES for cell in _cells(cells[side]))) for key, cells in found.items()],
-        columns=["Item", *(f"{figure}, {side}" for side in SIDES for figure in ("n", "χ²", "p", "W"))],
+        [(names[key], *(SHOWN[f](cells[side][f]) for side in SIDES for f in figures)) for key, cells in found.items()],
+        columns=["Item", *(f"{symbol}, {side}" for side in SIDES for symbol in figures.values())],
     )
     note = "Without: as everywhere else in this report. With: the answers of excluded participants put back in."
-    title = "Friedman's test without and with excluded participants"
+    title = f"{test} without and with excluded participants"
     return Table("exclusions", title, pd.DataFrame(rows, columns=columns), display, note)
 
 
 SIDES = ("without", "with")
-FIGURES = ("n", "chi2", "p", "kendall_w")
-
-
-def _cells(test: Facts) -> tuple[str, ...]:
-    return str(test["n"]), half_up(test["chi2"]), p_value(test["p"]), bounded(test["kendall_w"])
+OMNIBUS: dict[str, tuple[str, dict[str, str]]] = {
+    "within": ("Friedman's test", {"n": "n", "chi2": "χ²", "p": "p", "kendall_w": "W"}),
+    "between": ("Kruskal–Wallis test", {"n": "n", "chi2": "H", "p": "p"}),
+    "mixed": ("Mixed model of all systems", {"n": "n", "f": "F", "p": "p"}),
+}
+"""Design -> its omnibus test, and the figures of it with their symbols."""
+SHOWN: dict[str, Callable[[Any], str]] = {
+    "n": str,
+    "chi2": half_up,
+    "f": half_up,
+    "p": p_value,
+    "kendall_w": bounded,
+}
 
 
 def _rows(key: str, item: Facts) -> Iterator[Row]:
-    if item.get("friedman") is None:
+    if item.get("pairs") is None:
         return
-    omnibus = item["friedman"]
-    ranked = omnibus["iman_davenport"] or {}
-    yield _row(
-        key,
-        "all",
-        omnibus["n"],
-        (_reported(omnibus, "p"), omnibus["p"], ranked.get("p"), item["rm_anova"]["p_gg"], _clmm(item["clmm"])),
-    )
+    omnibus, mixed = item["friedman"], item["mixed_design"]
+    if mixed is None:
+        ranked = omnibus["iman_davenport"] or {}
+        p = (_reported(omnibus, "p"), omnibus["p"], ranked.get("p"), item["rm_anova"]["p_gg"], _clmm(item["clmm"]))
+        yield _row(key, "all", omnibus["n"], p)
+    else:
+        yield _row(key, "all", mixed["n"], (mixed["condition"]["p"], None, None, None, _clmm(item["clmm"])))
     for pair, test in item["pairs"].items():
+        if mixed is not None and pair in mixed["mann_whitney"]:
+            continue  # nobody met both
         t = item["paired_t"][pair]["p"]
         figures = (_reported(test, "p_asymptotic"), test["p_asymptotic"], test["p_pratt_exact"], t, None)
         yield _row(key, pair, test["n"], figures)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import InputError
-from analysis.model import DECISIONS, EXPOSURES, PAIRS, REPLIES, SCORES
+from analysis.model import DECISIONS, EXPOSURES, PAIRS, QUESTIONS, REPLIES, SCORES
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
 META = ("key", "value")
@@ -41,11 +41,17 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
     "replies": REPLIES,
     "pairs": PAIRS,
     "scores": SCORES,
+    "questions": QUESTIONS,
 }
 """Read where they exist: decisions before and after an advice, what was shown, how long it took to answer, which of two
-was chosen, how scores are made."""
-COLUMNS = {**REQUIRED, **OPTIONAL, "exposures": ("participant", "condition")}
-"""What each must have; of exposures the rest is used where it is there."""
+was chosen, how scores are made, what was asked."""
+COLUMNS = {
+    **REQUIRED,
+    **OPTIONAL,
+    "exposures": ("participant", "condition"),
+    "questions": tuple(name for name in QUESTIONS if name not in ("options", "unit")),
+}
+"""What each must have; of exposures and questions the rest is used where it is there."""
 LEAST = ("participant", "condition", "item", "value")
 """What a CSV of ratings must have; the other columns describe one live run of one study without a hash."""
 MISSING = frozenset({"", "NA", "NULL"})
@@ -68,13 +74,15 @@ class RawTables:
     replies: pd.DataFrame | None = None
     pairs: pd.DataFrame | None = None
     scores: pd.DataFrame | None = None
+    questions: pd.DataFrame | None = None
 
 
 def read_tables(path: Path) -> RawTables:
     """Read a study database, or a CSV of ratings with its siblings.
 
-    Beside ``X.csv``, the files participants.csv, items.csv, scores.csv, conditions.csv, flow.csv, meta.csv and those
-    of OPTIONAL are read where they exist. A database is opened read-only and read in one transaction.
+    Beside ``X.csv``, the files participants.csv, items.csv, conditions.csv, flow.csv and meta.csv, and those of
+    ``OPTIONAL`` (scores.csv, questions.csv, ...), are read where they exist. A database is opened read-only and read in
+    one transaction.
 
     Raises:
         InputError: no such file, not a study database, or a column is missing.

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.between import Kruskal, MannWhitney, kruskal_wallis, mann_whitney
+from analysis.demographics import TEXTS
 from analysis.describe import describe
 from analysis.facts import Facts, with_notes
 from analysis.friedman import Floats
@@ -35,9 +36,11 @@ def subgroups(data: StudyData) -> Facts:
 
 
 def characteristics(data: StudyData) -> dict[str, dict[str, str]]:
-    """characteristic -> participant -> group, of those that divide the participants into 2 to 6 groups."""
+    """characteristic -> participant -> group, of those that divide the participants into 2 to 6 groups; what people
+    wrote is none."""
+    written = {question.key for question in data.questions or () if question.kind in TEXTS}
     people = dict(zip(data.participants["participant"], data.participants["demographics"], strict=True))
-    keys = sorted({key for given in people.values() for key in given})
+    keys = sorted({key for given in people.values() for key in given} - written)
     found = {key: {who: str(given[key]) for who, given in people.items() if given.get(key)} for key in keys}
     return {key: groups for key, groups in found.items() if 2 <= len(set(groups.values())) <= MOST_GROUPS}
 

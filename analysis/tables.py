@@ -1,8 +1,8 @@
-"""Tables 3 and 5 of the paper, the ratings behind Figure 9, and the tests."""
+"""Tables 4 and 5 of the paper, the ratings behind Figure 9, and the tests. Table 3: `demographics`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -12,40 +12,13 @@ from analysis.export import Table
 from analysis.friedman import Friedman
 from analysis.model import Condition, Item, StudyData
 
-CHARACTERISTICS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "gender": ("Gender", ("male", "female")),
-    "medical_background": ("Medical background", ("yes", "no")),
-}
-"""Demographics of Table 3: key -> title and the options printed even when nobody chose them."""
-
 TEST_COLUMNS = (
     *("item", "test", "first", "second", "n", "n_zero", "n_positive", "n_negative"),
-    *("statistic", "w_minus", "df", "p", "p_asymptotic", "p_exact", "p_holm"),
+    *("statistic", "w_minus", "df", "df2", "p", "p_asymptotic", "p_exact", "p_holm"),
     *("effect", "effect_size", "left_out", "note"),
 )
-"""Columns of tests.csv. ``statistic`` is chi-square for friedman and W+ for wilcoxon."""
-
-
-def table3(data: StudyData) -> Table:
-    """Who took part: counts and percentages of all analysed participants (paper, Table 3)."""
-    rows = []
-    for key, (title, always) in CHARACTERISTICS.items():
-        answers = [str(given.get(key) or "") for given in data.participants["demographics"]]
-        others = sorted({answer for answer in answers if answer} - set(always))
-        offered = always if any(answers) else ()
-        for option in [*offered, *others, *([""] if "" in answers else [])]:
-            count = answers.count(option)
-            rows.append((title, _words(option), count, 100 * count / data.n))
-    frame = pd.DataFrame(rows, columns=["characteristic", "option", "count", "percentage"])
-    display = pd.DataFrame(
-        {
-            "Characteristic": _once(frame["characteristic"]),
-            "Option": frame["option"],
-            "Count": frame["count"].astype(str),
-            "Percentage": [f"{half_up(value)}%" for value in frame["percentage"]],
-        }
-    )
-    return Table("table3", f"Table 3. Participants (n = {data.n})", frame, display, words=2)
+"""Columns of tests.csv. ``statistic`` is chi-square for friedman and kruskal_wallis, W+ for wilcoxon, U for
+mann_whitney and F, with ``df2``, for the mixed models."""
 
 
 def table4(data: StudyData) -> Table:
@@ -104,13 +77,13 @@ def tests(data: StudyData, comparisons: Sequence[Comparison]) -> Table:
         rows.append({"item": found.item, **_friedman_columns(found.friedman)})
         shown.append((names[found.item], *_friedman_cells(found.friedman)))
         for pair in found.pairs:
-            rows.append({"item": found.item, **_pair_columns(pair)})
-            shown.append((names[found.item], *_pair_cells(pair, labels)))
+            rows.append({"item": found.item, **pair_columns(pair)})
+            shown.append((names[found.item], *pair_cells(pair, labels)))
     frame = pd.DataFrame(rows, columns=list(TEST_COLUMNS))
     whole = ["df", "n_zero", "n_positive", "n_negative"]
     frame[whole] = frame[whole].astype("Int64")  # else a missing count turns its column into floats
     display = pd.DataFrame(shown, columns=["Item", "Comparison", "n", "Equal", "Statistic", "p", "p (Holm)", "Effect"])
-    display["Item"] = _once(display["Item"])
+    display["Item"] = once(display["Item"])
     return Table(
         name="tests",
         title=f"Comparison of the systems (n = {data.n})",
@@ -140,12 +113,7 @@ def _with_n(cell: Description, expected: int) -> str:
     return cell.mean_sd if cell.n == expected else f"{cell.mean_sd} (n = {cell.n})"
 
 
-def _words(option: str) -> str:
-    words = option.replace("_", " ").strip()
-    return words[:1].upper() + words[1:] if words else "Not stated"
-
-
-def _once(column: pd.Series) -> list[str]:
+def once(column: Iterable[object]) -> list[str]:
     """Show a repeated value in the first of its rows only."""
     values = [str(value) for value in column]
     return ["" if index and values[index - 1] == value else value for index, value in enumerate(values)]
@@ -187,7 +155,8 @@ def _friedman_columns(test: Friedman) -> dict[str, object]:
     }
 
 
-def _pair_columns(pair: Pair) -> dict[str, object]:
+def pair_columns(pair: Pair) -> dict[str, object]:
+    """The columns of one Wilcoxon test in tests.csv."""
     test = pair.test
     return {
         "test": "wilcoxon",
@@ -218,7 +187,8 @@ def _friedman_cells(test: Friedman) -> tuple[str, ...]:
     return *head, statistic, p_value(test.p), p_value(test.p_holm), f"W = {bounded(test.kendall_w)}"
 
 
-def _pair_cells(pair: Pair, labels: dict[str, str]) -> tuple[str, ...]:
+def pair_cells(pair: Pair, labels: dict[str, str]) -> tuple[str, ...]:
+    """Comparison, n, equal, statistic, p, p (Holm) and effect of one Wilcoxon test, for readers."""
     test = pair.test
     head = (f"{labels[pair.first]} vs {labels[pair.second]}", str(test.n), str(test.n_zero))
     if test.p is None:

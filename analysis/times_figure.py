@@ -1,7 +1,7 @@
-"""Response times: median, quartiles and range of the seconds an answer took, every item and system.
+"""Times: median, quartiles and range of the seconds that something took, every system.
 
-Two figures: how long participants took to answer the items, and how long the systems took to answer the participants
-(SkinGPT-4's Figure 4b).
+Two figures: how long participants had the rating pages open, to the last rating of each, and how long the systems took
+to answer the participants (SkinGPT-4's Figure 4b).
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.describe import half_up
+from analysis.durations import pages
 from analysis.friedman import Floats
-from analysis.model import Item, StudyData
+from analysis.model import ONCE, StudyData
 from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, box, line, sheet, stamped
 
-MOST_ROWS = 36
 LEFT, RIGHT, TOP, BOTTOM = 1.5, 1.75, 0.15, 0.4
 ROW, GROUP, LINE = 0.2, 0.1, 0.13
 LEAST_S = 0.1
 """Shorter times are drawn here: a logarithmic axis has no zero."""
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 100000)
+AXIS = (
+    "on a logarithmic axis: the line is the median, the box the quartiles, the whiskers the shortest and the longest. "
+    "Right: median (quartiles), n."
+)
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,19 @@ class Group:
 
 
 def pictures(data: StudyData) -> Iterator[Picture]:
-    """Participants' times by item and system; none where no answer was timed."""
-    groups = [Group(item.name, item.wording, tuple(_bars(data, item))) for item in data.items]
-    for number, page in enumerate(_pages([group for group in groups if group.bars]), start=1):
-        name = "response_times" if number == 1 else f"response_times_{number}"
-        yield Picture(name, _caption(), _alt(page), partial(_draw, page, data.simulated))
+    """Participants' times on the rating pages, by system; none where no answer was timed."""
+    rows = pages(data)
+    seconds = {key: found.to_numpy(float) for key, found in rows.groupby("condition")["seconds"]}
+    systems = tuple(times(c.label, seconds[c.key]) for c in data.conditions if c.key in seconds)
+    once = (times("", seconds[ONCE]),) if ONCE in seconds else ()
+    groups = [
+        Group("Rating page", "Page with the items rated after a system, to its last rating", systems),
+        Group("Last page", "Page with the items rated once, to its last rating", once),
+    ]
+    page = [group for group in groups if group.bars]
+    if page:
+        caption = f"Seconds from the appearance of a page to its last rating, {AXIS}"
+        yield Picture("page_times", caption, _alt("page times", page), partial(_draw, page, data.simulated))
 
 
 def answer_pictures(data: StudyData) -> Iterator[Picture]:
@@ -74,7 +86,8 @@ def answer_pictures(data: StudyData) -> Iterator[Picture]:
     bars = tuple(times(label, found.to_numpy(float)) for label, found in by_system.items() if len(found))
     if bars:
         page = [Group("Answers of the systems", "From a question to the system's answer", bars)]
-        yield Picture("answer_times", _caption(), _alt(page), partial(_draw, page, data.simulated))
+        caption = f"Seconds from a question to the end of the system's answer, {AXIS}"
+        yield Picture("answer_times", caption, _alt("answer times", page), partial(_draw, page, data.simulated))
 
 
 def times(label: str, seconds: Floats) -> Times:
@@ -83,35 +96,9 @@ def times(label: str, seconds: Floats) -> Times:
     return Times(label, int(seconds.size), low, q1, median, q3, high)
 
 
-def _bars(data: StudyData, item: Item) -> Iterator[Times]:
-    rows = data.of_item(item).dropna(subset=["duration_s"])
-    parts = [(c.label, rows[rows["condition"] == c.key]) for c in data.conditions] if item.repeated else [("", rows)]
-    for label, part in parts:
-        if len(part):
-            yield times(label, part["duration_s"].to_numpy(float))
-
-
-def _pages(groups: Sequence[Group]) -> Iterator[list[Group]]:
-    page: list[Group] = []
-    for group in groups:
-        if page and sum(len(other.bars) for other in [*page, group]) > MOST_ROWS:
-            yield page
-            page = []
-        page.append(group)
-    if page:
-        yield page
-
-
-def _caption() -> str:
-    return (
-        "Response times in seconds, on a logarithmic axis: the line is the median, the box the quartiles, the whiskers "
-        "the shortest and the longest. Right: median (quartiles), n."
-    )
-
-
-def _alt(page: Sequence[Group]) -> str:
+def _alt(what: str, page: Sequence[Group]) -> str:
     said = [f"{of.name}{f', {bar.label}' if bar.label else ''}: {bar.words}." for of in page for bar in of.bars]
-    return "Box plots of response times, median and quartiles. " + " ".join(said)
+    return f"Box plots of {what}, median and quartiles. " + " ".join(said)
 
 
 def _draw(page: Sequence[Group], simulated: bool) -> Figure:

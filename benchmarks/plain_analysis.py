@@ -54,9 +54,14 @@ def tables(ratings: pd.DataFrame, people: pd.DataFrame, draws: int) -> Iterator[
     yield "pairs", _each(repeated, lambda rows: _pairs(rows, draws))
     yield "anova", _each(repeated, lambda rows: pg.rm_anova(rows, "value", "condition", "participant", correction=True))
     yield "order", _each(repeated, _order)
-    yield "times", _each(repeated, lambda rows: pg.friedman(rows, "duration_s", "condition", "participant"))
+    yield "times", pg.friedman(_pages(repeated), "duration_s", "condition", "participant")
     yield "subgroups", _each(repeated.merge(by_person, on="participant"), lambda rows: _subgroups(rows, list(groups)))
     yield "reliability", _reliability(ratings)
+
+
+def _pages(repeated: pd.DataFrame) -> pd.DataFrame:
+    """Seconds to the last answer of each rating page."""
+    return repeated.groupby(["participant", "condition"])["duration_s"].max().reset_index()
 
 
 def _each(rows: pd.DataFrame, test: Any) -> pd.DataFrame:
@@ -142,8 +147,8 @@ def figures(ratings: pd.DataFrame, people: pd.DataFrame) -> Iterator[tuple[str, 
     counts.plot(kind="barh", stacked=True, ax=axes, colormap="PuOr")
     yield "counts", figure
     yield "differences", _differences(repeated)
-    grid = sns.catplot(repeated, kind="box", x="duration_s", y="item", hue="condition", log_scale=True)
-    yield "response_times", grid.figure
+    grid = sns.catplot(_pages(repeated), kind="box", x="duration_s", y="condition", log_scale=True)
+    yield "page_times", grid.figure
     yield "flow", _flow(people)
 
 

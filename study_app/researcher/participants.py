@@ -103,7 +103,7 @@ def _answer_table(given: tuple[Given, ...], visit: Visit) -> pd.DataFrame:
             "Answer": each.value,
             "Step": _plain(each.step) + (f", {visit.study.name_in_period(each.period)}" if each.period else ""),
             "Condition": condition_of(visit.study, visit.state, each.period).key if each.period else "",
-            "Seconds": "–" if each.duration_s is None else f"{each.duration_s:.1f}",
+            "Seconds on page": "–" if each.duration_s is None else f"{each.duration_s:.1f}",
             "Changed": each.changes,
             "When (UTC)": _moment(each.answered_at, 19),
             "Wording": each.wording,

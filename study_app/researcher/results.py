@@ -110,6 +110,8 @@ def _offer(kind: str, end: str, mime: str, made: Callable[[], bytes]) -> None:
 
 
 def _table(table: Table) -> None:
+    if table.display.empty:
+        return
     st.subheader(table.title, anchor=False)
     if len(table.display.columns) <= MOST_COLUMNS_ON_A_PHONE:
         st.table(table.display, border="horizontal", hide_index=True, alt=table.title)

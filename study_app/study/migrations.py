@@ -225,7 +225,8 @@ RUNNING = (
 # Nothing is stored otherwise; the view ``pairs`` is new, and views are made anew by every migration.
 PAIRS: Sequence[str] = ()
 
-# The same: sliders are among the ratings, every rating of several cases has its row, and ``scores`` is new.
+# The same: sliders are among the ratings, every rating of several cases has its row, ``scores`` is new, and the view
+# ``questions`` tells what can be chosen, in words, and the unit of a number.
 SCORES: Sequence[str] = ()
 
 MIGRATIONS: tuple[Sequence[str], ...] = (FIRST, EXCHANGED_PHOTOS, ANSWER_LANGUAGE, RUNNING, PAIRS, SCORES)

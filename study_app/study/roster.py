@@ -33,7 +33,7 @@ class Person:
 @dataclass(frozen=True)
 class Given:
     """The newest answer to one item. ``value`` is in the words of the study's first language; ``changes``: how often
-    it was changed or taken back before; ``duration_s``: seconds on the page, None where not known."""
+    it was changed or taken back before; ``duration_s``: seconds since the page appeared, None where not known."""
 
     step: str
     period: int | None

@@ -141,12 +141,14 @@ class _Person:
         self.random = random.Random(seed)
         self.leaning = self.random.gauss(0, PERSON_SD)
         self.manner = draw(habits, random.Random(f"{seed}|habits"))
+        self.on_page_s = 0.0
         state = store.participant_by_token(store.arrive(study, "live"))
         assert state is not None
         self.id = state.participant
 
     def take_step(self) -> bool:
         """Do what the step asks; True when the study is over for this participant, or they leave."""
+        self.on_page_s = 0.0
         now = visit.current(self.store, self.id)
         if not isinstance(now.step, flow.ENDS) and self.manner.leaves(*flow.progress(now.study, now.state, now.step)):
             return True
@@ -209,8 +211,8 @@ class _Person:
         return min(max(round(felt), points[0]), points[-1])
 
     def _answer(self, name: str, value: Value, period: int | None = None) -> None:
-        seconds = self.manner.pace * self.random.lognormvariate(1.5, 0.5)
-        self.store.save_answer(self.id, name, value, period, duration_s=seconds)
+        self.on_page_s += self.manner.pace * self.random.lognormvariate(1.5, 0.5)  # a page has one clock, as in the app
+        self.store.save_answer(self.id, name, value, period, duration_s=self.on_page_s)
 
     def _photo(self) -> str:
         colour = tuple(self.random.randrange(256) for _ in range(3))

@@ -170,7 +170,8 @@ class Store:
         language: str | None = None,
     ) -> bool:
         """Store an answer to an item, a question or the comments. ``period`` for repeated items only;
-        ``language`` is the one of the wording that was shown.
+        ``duration_s``: seconds since the page appeared, not of the item alone; ``language`` is the one of the wording
+        that was shown.
 
         An identical repeat is a no-op (returns False); a change adds a row and the newest one counts
         (returns True). Refused: an unknown item, a value off the scale, a finished participant."""

@@ -18,17 +18,42 @@ choosing (other photos, or to keep the one there was). The earlier photos are in
 
 ``questions`` and ``answers`` hold every item of every kind; ``items`` and ``ratings`` the statements rated on a scale
 and the sliders, which the analysis reads; ``scores`` says how a score is made of them (`definition_parts.Score`). A
-wording is the one of the study's first language.
+wording, and what an option is called, is that of the study's first language.
 """
 
 from __future__ import annotations
 
 FIRST_LANGUAGE = """coalesce(d.source ->> '$.languages[0]', 'en')"""
-WORDING = f"""CASE json_type(i.value, '$.wording') WHEN 'object'
-                    THEN (i.value -> '$.wording') ->> ('$."' || {FIRST_LANGUAGE} || '"')
-                    ELSE i.value ->> '$.wording' END"""
+
+
+def _text(value: str, path: str) -> str:
+    """A text of the study in its first language: it is one string, or one a language."""
+    return f"""CASE json_type({value}, '{path}') WHEN 'object'
+                    THEN ({value} -> '{path}') ->> ('$."' || {FIRST_LANGUAGE} || '"')
+                    ELSE {value} ->> '{path}' END"""
+
+
+WORDING = _text("i.value", "$.wording")
 KIND = """coalesce(i.value ->> '$.kind', iif(i.value ->> '$.scale' IS NULL, 'single', 'likert'))"""
 """`definition_items.kind_of` in SQL."""
+OPTIONS = f"""CASE {KIND}
+               WHEN 'yes_no' THEN json_array(
+                    json_object('value', 'yes', 'label', coalesce({_text("i.value", "$.label_yes")}, 'Yes')),
+                    json_object('value', 'no', 'label', coalesce({_text("i.value", "$.label_no")}, 'No')))
+               WHEN 'likert' THEN (
+                    SELECT json_group_array(json_object(
+                        'value', (d.source ->> ('$.scales.' || (i.value ->> '$.scale') || '.minimum')) + o.key,
+                        'label', iif(o.type = 'object', o.value ->> ('$."' || {FIRST_LANGUAGE} || '"'), o.value)))
+                    FROM json_each(d.source, '$.scales.' || (i.value ->> '$.scale') || '.labels') o)
+               WHEN 'pairwise' THEN (
+                    SELECT json_group_array(json_object(
+                        'value', o.value ->> '$.value', 'label', coalesce({_text("o.value", "$.text")}, '')))
+                    FROM json_each(i.value, '$.sides') o)
+               ELSE (SELECT nullif(json_group_array(json_object(
+                        'value', o.value ->> '$.value', 'label', {_text("o.value", "$.label")})), '[]')
+                    FROM json_each(i.value, '$.options') o) END"""
+"""What can be chosen, in the order of the study: [{"value": stored, "label": shown}, ...]; NULL where nothing is."""
+UNIT = f"""coalesce({_text("i.value", "$.unit")}, '')"""
 
 LOWEST = """(d.source ->> ('$.scales.' || (i.value ->> '$.scale') || '.minimum'))"""
 """The lowest point of a statement's scale."""
@@ -55,12 +80,12 @@ VIEWS: dict[str, str] = {
         SELECT d.hash AS definition_hash, d.study, 'demographics' AS step, i.key + 1 AS position,
                i.value ->> '$.id' AS item, {KIND} AS kind, {WORDING} AS wording,
                coalesce(i.value ->> '$.construct', '') AS construct,
-               coalesce(i.value ->> '$.missing', 'required') AS missing
+               coalesce(i.value ->> '$.missing', 'required') AS missing, {OPTIONS} AS options, {UNIT} AS unit
         FROM definition d, json_each(d.source, '$.demographics') i
         UNION ALL
         SELECT d.hash, d.study, iif(coalesce(i.value ->> '$.repeated', 0), 'rating', 'final_items'), i.key + 1,
                i.value ->> '$.id', {KIND}, {WORDING}, coalesce(i.value ->> '$.construct', ''),
-               coalesce(i.value ->> '$.missing', 'required')
+               coalesce(i.value ->> '$.missing', 'required'), {OPTIONS}, {UNIT}
         FROM definition d, json_each(d.source, '$.items') i""",
     "items": f"""
         SELECT d.hash AS definition_hash, d.study, i.key + 1 AS position,

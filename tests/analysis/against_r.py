@@ -31,9 +31,15 @@ SCALE_MEAN = (
     "scale means: R ranks the rounding errors of 11/3 − 10/3; ours are ties, as the sums of the items are. Compared "
     "here without our rounding, and equal to 1e-9 then"
 )
+CARRY_OVER = (
+    "carry-over: R was given no missing answers, so that the condition answered before stands for the one met before; "
+    "ours looks into the sequence. Compared here with R's reading, and equal then"
+)
+AS_R_READS = (SCALE_MEAN, CARRY_OVER)
 ELSEWHERE = (
     (r"hodges_lehmann/est$", "R takes any root between the two middle Walsh averages, to 1e-4; ours is their midpoint "
      "(test_wilcoxon checks that R's lies between them)"),
+    (r"^missing/.*/carryover_lmm_periods_2_3/(F|df1|df2|p)/", CARRY_OVER),
     (r"coin_mc_p", "Monte Carlo; test_friedman checks our exact p within five standard errors"),
     (r"SCALE_MEAN/wilcoxon/(pairs/.*/(n_|base_asym_nocorr|coin_wilcoxon_asym/p|coin_\w+_exact/p|exactRankTests|sign_test"
      r"|rank_biserial/|effectsize_rank_biserial/r|ps_paired|cliffs)|adjusted/(base_asym_nocorr|coin_wilcoxon|coin_pratt_"
@@ -113,7 +119,7 @@ def account() -> list[Leaf]:
 def _stand(path: str, theirs: Any, found: dict[str, Any]) -> Leaf:
     for pattern, why in ELSEWHERE:
         if re.search(pattern, path):
-            apart = _compared(path, theirs, found.get(path)).apart if why == SCALE_MEAN else None
+            apart = _compared(path, theirs, found.get(path)).apart if why in AS_R_READS else None
             return Leaf(path, "different", why, apart)
     if path in found:
         return _compared(path, theirs, found[path])

@@ -36,6 +36,7 @@ COLUMNS = {
     "periods_finished completed_at outcome exclusion_reason withdrawn_at",
     "items": "definition_hash study position item wording construct scale_min scale_max repeated",
     "conditions": "definition_hash study position condition label",
+    "questions": "definition_hash study step position item kind wording options unit",
     "meta": "key value",
 }
 Row = dict[str, Any]
@@ -50,6 +51,7 @@ class Book:
     flow: list[Row] = field(default_factory=list)
     items: list[Row] = field(default_factory=list)
     conditions: list[Row] = field(default_factory=list)
+    questions: list[Row] = field(default_factory=list)
     meta: list[Row] = field(default_factory=list)
 
     def define(self, definition: str = HASH) -> None:
@@ -60,6 +62,12 @@ class Book:
             self.items.append(about | row | {"repeated": int(key in REPEATED)})
         for position, (key, label) in enumerate(CONDITIONS.items()):
             self.conditions.append(about | {"position": position, "condition": key, "label": label})
+
+    def ask(self, item: str, kind: str, options: dict[Any, str] | None = None, unit: str = "") -> None:
+        """A question about the participants, after those there are."""
+        listed = json.dumps([{"value": value, "label": label} for value, label in options.items()]) if options else None
+        about = {"definition_hash": HASH, "study": "skingen", "step": "demographics", "position": len(self.questions)}
+        self.questions.append(about | {"item": item, "kind": kind, "wording": item, "options": listed, "unit": unit})
 
     def person(self, name: str, outcome: str = "completed", **more: Any) -> Row:
         row = {

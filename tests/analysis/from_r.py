@@ -176,9 +176,9 @@ def _clmm(frame: pd.DataFrame) -> Figures:
 
 def _order(rows: pd.DataFrame) -> Figures:
     rows = rows.sort_values(["participant", "period"])
-    met = rows.groupby("participant")["condition"].agg("".join).to_dict()
+    met = rows.groupby("participant")["condition"].agg(">".join).to_dict()  # R drops what was not answered before
     test = order_effects(rows, met)
-    found: Figures = _under("sequence_counts", dict(test.sequences))
+    found: Figures = _under("sequence_counts", {order.replace(">", ""): n for order, n in test.sequences.items()})
     found |= _under("lmm_condition_position", _effects([test.condition, test.period]))
     by, kruskal = test.by_period, test.by_sequence
     found |= _under("friedman_by_position", {"n": by.n, "chi2": by.chi2, "p": by.p_asymptotic})

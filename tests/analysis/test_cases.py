@@ -59,6 +59,11 @@ def test_the_clinical_study_is_described_over_all_its_ratings(clinical: Path, so
     assert summary.data.cases == summary.facts["provenance"]["cases_per_condition"] == CASES
     assert any(note.startswith(NOTE) for note in summary.data.notes)
     assert list(summary.ratings_by_condition.frame["n"]) == [N * CASES] * 7
+    timed = rows[rows["item"].isin([item.key for item in summary.data.items])].astype({"duration_s": float})
+    pages = timed.groupby(["participant", "period"])["duration_s"].max()
+    clocks = summary.facts["page_times"]["skingpt"]
+    assert (clocks["n"], len(pages)) == (N * CASES, N * CASES)
+    assert clocks["median"] == pytest.approx(pages.median())
 
 
 def test_an_export_of_several_cases_has_no_open_answers(clinical: Path) -> None:

@@ -64,15 +64,17 @@ def test_a_group_that_rates_higher_is_seen(tmp_path: Path) -> None:
     data = load(study(tmp_path, ARMS, shift=1.5))
     found = mixed_design(data, data.repeated_items[0])
     assert found is not None
-    assert found["group"]["p"] < 0.01
+    assert found.group.p is not None
+    assert found.group.p < 0.01
 
 
 def test_groups_that_share_two_conditions_have_an_interaction(tmp_path: Path) -> None:
     data = load(study(tmp_path, {"two": ("text", "cases"), "three": ("text", "cases", "generated")}))
     found = mixed_design(data, data.repeated_items[0])
     assert found is not None
-    assert 0 <= found["interaction"]["p"] <= 1
-    assert found["mann_whitney"] == {}  # the second group met every pair
+    assert found.interaction.p is not None
+    assert 0 <= found.interaction.p <= 1
+    assert found.across == {}  # the second group met every pair
 
 
 def test_who_lacks_an_answer_is_no_group(tmp_path: Path) -> None:

@@ -223,3 +223,33 @@ def test_command_refuses_a_mixed_design(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "the design is mixed; the power is that of within and between designs" in result.output
     assert "needs" not in result.output
+
+
+SUS = STUDY.parent / "instruments" / "sus.yaml"
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("ease", "'ease': it belongs to the score 'Experience', which is tested in place of its items"),
+        ("experience", "'experience': it belongs to the score 'Experience'"),
+        ("sus_3", "'sus_3': it belongs to the score 'System Usability Scale"),
+        ("useful", "the items rated after every condition are trust, ease, effort"),
+    ],
+)
+def test_command_refuses_what_a_score_is_tested_in_place_of(tmp_path: Path, item: str, message: str) -> None:
+    items = yaml.safe_load(STUDY.read_text("utf-8"))["items"]
+    score = {"id": "experience", "name": "Experience", "items": ["ease", "effort"], "method": "mean"}
+    study = changed(tmp_path, items=[*items, {"instrument": "sus", "repeated": True}], scores=[score])
+    (tmp_path / "instruments").mkdir()
+    (tmp_path / "instruments" / "sus.yaml").write_bytes(SUS.read_bytes())
+    result = CliRunner().invoke(app, ["power", str(study), "--effect", f"{item}:generated=0.6"])
+    assert result.exit_code == 2
+    assert message in result.output
+    assert read_plan(study, ["trust:generated=0.6"]).item == "trust"
+
+
+def test_items_of_an_instrument_that_lies_elsewhere_are_refused_as_well(tmp_path: Path) -> None:
+    study = changed(tmp_path, items=[{"instrument": "sus", "repeated": True}])
+    with pytest.raises(InputError, match=r"'sus_3': it is no item of the study file.*instrument \(sus\) are tested"):
+        read_plan(study, ["sus_3:generated=0.6"])

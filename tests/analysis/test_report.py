@@ -292,7 +292,6 @@ def test_unknown_demographics_are_not_counted_as_nobody(tmp_path: Path) -> None:
     book.person("P2", demographics=json.dumps({"medical_background": "prefer_not_to_say"}))
     table = summarise(book.write(tmp_path / "unknown.db")).table3.frame
     assert [tuple(row) for row in table.itertuples(index=False)] == [
-        ("Gender", "Not stated", 2, 100.0),
         ("Medical background", "Yes", 0, 0.0),
         ("Medical background", "No", 0, 0.0),
         ("Medical background", "Prefer not to say", 1, 50.0),

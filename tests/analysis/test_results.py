@@ -128,7 +128,7 @@ def test_every_name_is_in_the_docs(tmp_path: Path) -> None:
         name for name in undocumented(found) if not re.search(r"-|>|\d|^(Python|numpy|scipy|pandas|matplotlib)$", name)
     }
     assert names == set()
-    assert found["response_times"]["trust"]["text"]["n"] == 12
+    assert found["page_times"]["text"]["n"] == found["page_times"]["once"]["n"] == 12
     assert found["items"]["trust"]["order"]["sequences"]
     assert every_null_has_its_reason(found) > 10
 

@@ -100,12 +100,25 @@ def left(y: np.ndarray, *columns: pd.Series) -> float:
     return float(residual @ residual)
 
 
+def orders() -> dict[str, str]:
+    """participant -> the order met: that of the complete data, of which the other lacks answers."""
+    rows = long("complete").drop_duplicates(["participant", "order_position"]).sort_values("order_position")
+    return {str(who): order for who, order in rows.groupby("participant")["condition"].agg(">".join).items()}
+
+
+def condition_before(order: str, now: str) -> str | None:
+    met = order.split(">")
+    return met[met.index(now) - 1] if met.index(now) else None
+
+
 @pytest.mark.parametrize("which", DATA)
 @pytest.mark.parametrize("item", ITEMS)
 def test_carry_over_with_people_fixed_is_least_squares_with_a_column_for_each(which: str, item: str) -> None:
     rows = model_rows(which, item).sort_values(["participant", "period"])
-    found = order_effects(rows, {}).fixed_carry_over
-    rows["before"] = rows.groupby("participant")["condition"].shift()
+    met = orders()
+    found = order_effects(rows, met).fixed_carry_over
+    cells = zip(rows["participant"], rows["condition"], strict=True)
+    rows["before"] = [condition_before(met[who], now) for who, now in cells]
     later = rows.dropna(subset=["before"])
     y, others = later["value"].to_numpy(float), [later[name] for name in ("participant", "period", "condition")]
     without, whole = left(y, *others), left(y, *others, later["before"])
@@ -158,7 +171,7 @@ def test_mixed_model_is_rs(which: str, item: str) -> None:
 @pytest.mark.parametrize("item", ITEMS)
 def test_order_effects_are_rs(which: str, item: str) -> None:
     rows, expected = model_rows(which, item), R[which]["items"][item]["order"]
-    met = rows.sort_values("period").groupby("participant")["condition"].agg("".join).to_dict()
+    met = rows.sort_values("period").groupby("participant")["condition"].agg(">".join).to_dict()  # as R was given it
     found = order_effects(rows, met)
     for index, ours in enumerate((found.condition, found.period)):
         theirs = [expected["lmm_condition_position"][k][index] for k in ("F", "df1", "df2", "p")]
@@ -177,7 +190,7 @@ def test_order_effects_are_rs(which: str, item: str) -> None:
     theirs = expected["kruskal_participant_mean_by_sequence"]
     agree("order: kruskal by sequence", (found.by_sequence.chi2, found.by_sequence.df, found.by_sequence.p),
           [theirs[k] for k in ("chi2", "df", "p")])  # fmt: skip
-    assert found.sequences == expected["sequence_counts"]
+    assert {order.replace(">", ""): n for order, n in found.sequences.items()} == expected["sequence_counts"]
 
 
 @pytest.mark.parametrize("which", DATA)
@@ -253,14 +266,14 @@ def test_order_of_two_conditions_and_of_nobody() -> None:
         "participant": list("aabbccdd"), "condition": list("xyyxxyyx"), "period": [1, 2] * 4,
         "value": [1, 3, 2, 2, 4, 5, 3, 1],
     })  # fmt: skip
-    found = order_effects(rows, {"a": "xy", "b": "yx", "c": "xy", "d": "yx"})
+    found = order_effects(rows, {"a": "x>y", "b": "y>x", "c": "x>y", "d": "y>x"})
     assert found.period.f is not None
     assert found.carry_over.note  # after one condition always comes the other one
     assert found.by_sequence.df == 1
     nobody = order_effects(rows.iloc[:0], {})
     assert nobody.period.note
     assert nobody.by_sequence.note == "fewer than two groups"
-    one = order_effects(rows.iloc[:2], {"a": "xy"})
+    one = order_effects(rows.iloc[:2], {"a": "x>y"})
     assert one.condition.note
     assert one.by_period.note
     assert friedman(np.empty((0, 0))).note

@@ -124,3 +124,18 @@ def test_materials_and_codebook_name_no_file(store: Store, tmp_path: Path) -> No
     said = json.loads(file.read_text("utf-8"))
     assert [set(case) for case in said["photo"]["cases"][:2]] == [{"id", "truth"}] * 2
     assert holders(dataset, ".jpg") == []
+
+
+def test_questions_tell_the_sides_of_a_pair_and_name_no_picture(store: Store, tmp_path: Path) -> None:
+    sides = "sides: [{value: left_one, picture: mrs_lovelace.png}, {value: right_one, picture: mr_babbage.png}]"
+    pair = f'  - {{id: nearer, kind: pairwise, wording: "Which is nearer?", {sides}}}\ncomments:'
+    for name in ("mrs_lovelace", "mr_babbage"):
+        (tmp_path / f"{name}.png").write_bytes(png(UPLOADED))
+    arrive(store, lamps(tmp_path, YAML.replace("comments:", pair, 1)))
+    dataset = unpacked(store, tmp_path)
+    (row,) = [row for row in cells(dataset, "questions") if row["item"] == "nearer"]
+    assert json.loads(row["options"]) == [{"value": value, "label": ""} for value in ("left_one", "right_one")]
+    (hand,) = [row for row in cells(dataset, "questions") if row["item"] == "hand"]
+    assert [option["value"] for option in json.loads(hand["options"])] == ["left", "right"]
+    for text in ("lovelace", "babbage"):
+        assert holders(dataset, text) == []

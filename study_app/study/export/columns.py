@@ -32,7 +32,12 @@ COLUMNS: dict[str, Column] = {
     "value": Column("number", "The answer that counts: the newest one"),
     "language": Column("text", "Language of the wording that was shown; empty where there was only one"),
     "answered_at": Column("time", f"When this answer was stored ({TIME})"),
-    "duration_s": Column("number", "From the item's appearance to this answer, as the page measured it", "s"),
+    "duration_s": Column(
+        "number",
+        "From the page's appearance to this answer: items of a page share its clock, the largest is the time to its "
+        "last answer",
+        "s",
+    ),
     "changes": Column("integer", "How often the participant changed this answer"),
     "arrived_at": Column("time", f"First visit ({TIME})"),
     "consented_at": Column("time", f"Agreed to take part ({TIME})"),
@@ -76,6 +81,11 @@ COLUMNS: dict[str, Column] = {
         "Kind of item: likert, single, multiple, yes_no, number, slider, ranking, pairwise, short_text or long_text",
     ),
     "missing": Column("text", "Whether it may be left open: required, may_skip or prefer_not_to_say"),
+    "options": Column(
+        "json",
+        "What can be chosen, in the study's order: value (as stored), label (as shown); empty for other kinds",
+    ),
+    "unit": Column("text", "Unit of a number that is asked for"),
     "position": Column("integer", "Place in the definition, from 1"),
     "wording": Column("text", "What participants read"),
     "scale_min": Column("integer", "Lowest point of the item's scale, or of the slider"),
