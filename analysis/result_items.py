@@ -170,6 +170,8 @@ def _paired_t(differences: Mapping[str, Floats]) -> Facts:
 
 
 def _clmm(data: StudyData, item: Item, frame: pd.DataFrame) -> Facts:
+    if data.cases > 1:
+        return with_notes({"clmm": None}, "a mean over several cases is no point of the scale")
     if not item.counted:
         return with_notes({"clmm": None}, "too many values for a model of ordered points")
     return {"clmm": _clmm_facts(clmm(frame.to_numpy(float)), [condition.key for condition in data.conditions])}

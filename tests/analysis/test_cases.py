@@ -129,7 +129,10 @@ def test_between_subjects_a_person_counts_once(tmp_path: Path) -> None:
 def test_order_is_that_of_the_conditions_not_of_the_cases(tmp_path: Path) -> None:
     sequences = ["a>b>c", "b>c>a", "c>a>b", "a>c>b", "b>a>c", "c>b>a"] * 2
     values = np.random.default_rng(8).integers(1, 6, (12, 6))
-    order = written(tmp_path, sequences, 2, values).facts["items"]["q"]["order"]
+    item = written(tmp_path, sequences, 2, values).facts["items"]["q"]
+    order = item["order"]
+    assert item["clmm"] is None
+    assert "no point of the scale" in item["clmm_note"]
     by_place = values.reshape(12, 3, 2).mean(axis=2)  # (people, place of the condition)
     expected = stats.friedmanchisquare(*by_place.T)
     assert order["friedman_by_period"]["n"] == 12
