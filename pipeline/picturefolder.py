@@ -10,10 +10,14 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
-PREFIX = "skingen-pictures-"
+PREFIX = "skingen-locked-"
+UNLOCKED = "skingen-pictures-"
+"""What versions before the lock made: nobody can tell whether such a folder is in use."""
+OLD_S = 24 * 3600.0
 
 
 class PictureFolder:
@@ -46,8 +50,17 @@ class PictureFolder:
 
 
 def remove_abandoned() -> None:
-    """Remove the folders of processes that were killed; other users' folders, and those in use, stay."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+    """Remove the folders of processes that were killed; other users' folders, and those in use, stay.
+
+    Of folders without a lock those that were not written to for `OLD_S` seconds go: a server of an earlier version may
+    be running.
+    """
+    here = Path(tempfile.gettempdir())
+    for folder in here.glob(f"{UNLOCKED}*"):
+        with suppress(OSError):
+            if folder.is_dir() and not folder.is_symlink() and time.time() - folder.stat().st_mtime > OLD_S:
+                shutil.rmtree(folder, ignore_errors=True)
+    for folder in here.glob(f"{PREFIX}*"):
         with suppress(OSError):  # another user's, held by its process, or gone meanwhile
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:

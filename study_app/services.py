@@ -55,7 +55,7 @@ def services() -> Services:
     store = Store.open(database)
     store.register(study)
     client = PipelineClient.from_environment()
-    media = MediaStore(os.environ.get("SKINGEN_MEDIA", folder_of(database)), store, ModelCopies(client))
+    media = MediaStore(folder_of(database), store, ModelCopies(client))
     runner = JobRunner(store, media, client)
     runner.resume()
     kind = cast(RunKind, os.environ.get("SKINGEN_RUN_KIND", "pilot"))

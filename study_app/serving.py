@@ -19,7 +19,6 @@ import httpx
 from pipeline.localserver import start_local_server
 from study_app.study.definition import Study
 from study_app.study.errors import Refused
-from study_app.study.media import folder_of
 from study_app.study.running import Running
 from study_app.study.state import RunKind
 from study_app.study.store import Store
@@ -57,7 +56,6 @@ def app_environment(
     environment = {
         "SKINGEN_STUDY": str(study_file.resolve()),
         "SKINGEN_DB": str(database.resolve()),
-        "SKINGEN_MEDIA": str(folder_of(database).resolve()),
         "SKINGEN_RUN_KIND": run_kind,
     }
     return environment | ({"SKINGEN_SETUP_CODE": code} if code else {}), code

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.training.made import Made, NothingToBeginWith
+from pipeline.training.made import Made, NothingToBeginWith, digest
 from pipeline.training.memory import keep_freed_memory
-from pipeline.training.session import LATENTS, SHIPPED, WORK, Session
+from pipeline.training.session import SHIPPED, WORK, Session
 from pipeline.training.together import Part, PartFailed, run_together, this_python
 
 app = typer.Typer(no_args_is_help=True, help="Train the embedded models on phantoms (CPU, hours; see recipes/).")
@@ -84,7 +84,7 @@ def put_labels(pack: Path) -> None:
 
 def _workplaces(pack: Path) -> Path:
     """Where checkpoints of a pack's parts are, each under the key of what it is made from."""
-    return WORK / pack.name
+    return WORK / f"{pack.name}-{digest(str(pack.resolve()))[:6]}"
 
 
 def _typed(part: str) -> str:
@@ -125,7 +125,7 @@ def pack(
     log.parent.mkdir(parents=True, exist_ok=True)
     folder = into or SHIPPED
     if afresh:
-        for begun in (_workplaces(folder), folder / "relay", folder / "made", LATENTS):
+        for begun in (_workplaces(folder), folder / "relay", folder / "made"):
             shutil.rmtree(begun, ignore_errors=True)
     done = Made(folder, PARTS, {"steps": steps, "phantoms": phantoms}).up_to_date()
     given = {"--steps": steps, "--phantoms": phantoms, "--into": into, "--device": device}

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -86,8 +88,8 @@ def latents(vae: AutoencoderKL, x: Tensor) -> Tensor:
 
 
 def encoded(session: Session, data: Phantoms, vae: AutoencoderKL) -> Encoded:
-    """``data`` by this VAE, kept in `LATENTS`; those of other phantoms or another VAE are never taken."""
-    path = LATENTS / f"{data.name}-{_fingerprint(vae)[:12]}.pt"
+    """``data`` by this VAE, kept in `LATENTS`; those of other phantoms, another VAE or other code are never taken."""
+    path = LATENTS / f"{data.name}-{_fingerprint(vae)[:12]}-{_painting()[:4]}.pt"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}")  # another part may encode the same
@@ -96,6 +98,12 @@ def encoded(session: Session, data: Phantoms, vae: AutoencoderKL) -> Encoded:
         torch.save(columns, partial)
         partial.replace(path)
     return Encoded(**torch.load(path, weights_only=True, mmap=True))
+
+
+@cache
+def _painting() -> str:
+    """SHA-256 of this module, in hex."""
+    return sha256(Path(__file__).read_bytes()).hexdigest()
 
 
 def _fingerprint(vae: AutoencoderKL) -> str:

@@ -150,8 +150,8 @@ class Run:
         self.kept.write_text("".join(f"{line}\n" for line in kept))
 
     def hand_over(self, model: nn.Module, step: int) -> None:
+        self.keep_log()  # before the weights: who takes over goes on with it
         relay.hand_over(model, self.pack / "relay", self.part, step, self.key)
-        self.keep_log()
 
     def begin(
         self, model: nn.Module, optimiser: torch.optim.Optimizer, schedule: Schedule, average: bool

@@ -325,6 +325,10 @@ def test_a_start_removes_what_killed_processes_left_and_nothing_else(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "skingen-pictures-by-hand").write_text("a file of somebody's")
+    earlier, abandoned = tmp_path / "skingen-pictures-in-use", tmp_path / "skingen-pictures-of-last-week"
+    for folder in (earlier, abandoned):  # of a version that locked nothing
+        folder.mkdir()
+    os.utime(abandoned, (0, 0))
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", HOLDER]
     with (
@@ -344,7 +348,9 @@ def test_a_start_removes_what_killed_processes_left_and_nothing_else(
             assert mine.path.is_dir()
         assert not mine.path.exists()
         alive.kill()
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([used.name, "skingen-pictures-by-hand"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [used.name, "skingen-pictures-by-hand", earlier.name]
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

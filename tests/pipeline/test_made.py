@@ -182,22 +182,21 @@ def test_a_part_alone_is_not_trained_on_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize("afresh", [False, True])
 def test_from_the_seeds_means_from_nothing(afresh: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither what is up to date, nor a checkpoint, nor a handover."""
-    pack, work, latents = tmp_path / "pack", tmp_path / "work", tmp_path / "latents"
+    pack = tmp_path / "pack"
+    monkeypatch.setattr(cli, "WORK", tmp_path / "work")
     for part in PARTS:
         record(Made(pack, PARTS, {"steps": None, "phantoms": None}), part)
-    begun = [work / "pack" / "unet-0" / "checkpoint.pt", pack / "relay" / "unet-1100.safetensors", latents / "train.pt"]
-    others = work / "other" / "unet-0" / "checkpoint.pt"
+    begun = [cli._workplaces(pack) / "unet-0" / "checkpoint.pt", pack / "relay" / "unet-1100.safetensors"]
+    others = cli._workplaces(tmp_path / "elsewhere" / "pack") / "unet-0" / "checkpoint.pt"
     for file in (*begun, others):
         file.parent.mkdir(parents=True)
         file.touch()
     given: list[set[str]] = []
-    monkeypatch.setattr(cli, "WORK", work)
-    monkeypatch.setattr(cli, "LATENTS", latents)
     monkeypatch.setattr(cli, "run_together", lambda *_, done: given.append(done))
     options = ["pack", "--into", str(pack), "--log", str(tmp_path / "log.txt"), *(["--afresh"] if afresh else [])]
     assert CliRunner().invoke(cli.app, options).exit_code == 0
     assert given == [set() if afresh else set(PARTS)]
-    assert [file.exists() for file in begun] == [not afresh] * 3
+    assert [file.exists() for file in begun] == [not afresh] * 2
     assert others.exists(), "another pack's training is not touched"
     if afresh:  # broken off, the command goes on without the option
         assert not Made(pack, PARTS).up_to_date()

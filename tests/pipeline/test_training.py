@@ -228,6 +228,19 @@ def test_of_checkpoint_and_handover_the_further_is_gone_on_from(here: Session, t
     assert line(elsewhere, 60, 20, fail_at=49).weight.equal(undisturbed.weight), "its checkpoint is of step 50"
 
 
+def test_the_log_is_there_before_the_weights_that_go_on_with_it(
+    here: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the two, and the pack copied to another machine."""
+    monkeypatch.setattr(relay, "save_file", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        line(here, 60, 20)
+    log = (here.pack / "logs" / "line.jsonl").read_text()
+    assert json.loads(log.splitlines()[-1])["step"] == 20
+    monkeypatch.undo()
+    line(replace(here, work=tmp_path / "second"), 60, 20)
+
+
 def test_a_handover_of_something_else_is_left_alone(here: Session, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         line(here, 60, 20, fail_at=45)

@@ -240,7 +240,7 @@ def test_the_setup_code_is_there_until_a_password_is_set(db: Path, study: Study)
     environment, code = serving.app_environment(SKINGEN, study, db, "live")
     assert code is None
     assert "SKINGEN_SETUP_CODE" not in environment
-    assert all(Path(environment[name]).is_absolute() for name in ("SKINGEN_STUDY", "SKINGEN_DB", "SKINGEN_MEDIA"))
+    assert all(Path(environment[name]).is_absolute() for name in ("SKINGEN_STUDY", "SKINGEN_DB"))
 
 
 def test_serve_refuses_before_it_starts_anything(tmp_path: Path, db: Path) -> None:
