@@ -12,6 +12,7 @@ import streamlit as st
 from pipeline.client import PipelineUnavailable
 from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
+from study_app.researcher.plain_table import show_table
 from study_app.researcher.session import signed_in
 from study_app.services import Services, services
 from study_app.study.live import NEWEST_ANSWERS_OF_MODELS, Live, read_live
@@ -163,7 +164,7 @@ def _troubles(opened: Services) -> None:
         st.markdown("None.")
         return
     rows = [{"When (UTC)": f"{t.at[5:10]} {t.at[11:16]}", "Who": t.participant, "What": t.what} for t in found]
-    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="The newest failures")
+    show_table(rows, "The newest failures")
 
 
 def _theme() -> str:

@@ -19,6 +19,7 @@ from tests.study_app.researcher_app import (
     account,
     app_without_models,
     open_page,
+    tables,
     words,
 )
 
@@ -155,9 +156,9 @@ def test_the_audit_is_shown_and_narrowed_down() -> None:
     token = account("anna", "owner")
     account("ben", "viewer")
     page = open_page("audit", token)
-    assert set(page.table[0].value["Who"]) == {"anna", "ben"}
+    assert set(tables(page)[0]["Who"]) == {"anna", "ben"}
     page = page.selectbox(key="audit_who").select("ben").run()
-    assert list(page.table[0].value["What"]) == ["Signed in", "Password set by invitation"]
+    assert list(tables(page)[0]["What"]) == ["Signed in", "Password set by invitation"]
 
 
 def test_the_monitor_shows_the_flow_of_each_sequence_and_where_people_are() -> None:
