@@ -9,6 +9,7 @@ import time
 
 import streamlit as st
 
+from study_app.researcher import kept
 from study_app.researcher.session import enter, leave, the_researcher
 from study_app.services import Services, services
 from study_app.study.access.accounts import FIRST_OWNER
@@ -24,6 +25,8 @@ _one_code_at_a_time = threading.Lock()
 
 def researcher_head(title: str, run: RunKind | None = None) -> RunKind:
     """Title, the choice between live and pilot where ``run`` names the first shown, who it is, and the way out."""
+    account = the_researcher()
+    kept.begin(title, account.name)
     key = title.lower()
     kinds: list[RunKind] = ["live", "pilot"]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -39,7 +42,6 @@ def researcher_head(title: str, run: RunKind | None = None) -> RunKind:
                     label_visibility="collapsed",
                     key=f"run_{key}",
                 )
-            account = the_researcher()
             st.markdown(f"{account.name}, {account.role}", width="content")
             if st.button("Sign out", icon=":material/logout:", key=f"sign_out_{key}"):
                 leave()

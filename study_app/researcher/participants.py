@@ -10,6 +10,7 @@ import streamlit as st
 from study_app.failures import guarded
 from study_app.participant.safe_text import show_text
 from study_app.researcher import participant_actions, replay
+from study_app.researcher.kept import keep, kept
 from study_app.researcher.login import researcher_head
 from study_app.researcher.plain_table import show_table
 from study_app.researcher.session import with_role
@@ -19,7 +20,7 @@ from study_app.study.flow import condition_of
 from study_app.study.roster import Given, Person, look_at, read_answers, read_people
 from study_app.study.visit import Visit
 
-_OPENED = "participant_opened"
+_OPENED = "opened"
 _NOBODY = ""
 LISTED = 200
 """Rows of the list at most."""
@@ -41,7 +42,7 @@ def page() -> None:
     if chosen:
         _one(opened, chosen)
     else:
-        st.session_state.pop(_OPENED, None)
+        keep(_OPENED, None)
         _everybody(shown)
 
 
@@ -72,9 +73,9 @@ def _list(people: list[Person]) -> list[dict[str, object]]:
 
 def _one(opened: Services, participant: str) -> None:
     who = with_role("editor").name
-    if st.session_state.get(_OPENED) != participant:
+    if kept(_OPENED) != participant:
         opened.store.researcher.audit.add(who, Action.participant_opened, participant)
-        st.session_state[_OPENED] = participant
+        keep(_OPENED, participant)
     visit = look_at(opened.store.database, participant)
     st.header(participant, anchor=False)
     st.markdown(f"**{_plain(visit.state.status)}** · now at *{_plain(visit.step.key)}*")
