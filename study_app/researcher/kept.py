@@ -1,6 +1,6 @@
 """What a page keeps in this tab for whoever is signed in: a prepared ZIP, a link that is shown once.
 
-It belongs to one account and one page: gone with the sign-out, for whoever signs in next, and when another page is drawn.
+It belongs to one account and one page: gone with the sign-out, for whoever signs in next, and on another page.
 """
 
 from __future__ import annotations
