@@ -9,9 +9,10 @@ import streamlit as st
 
 from study_app.failures import guarded
 from study_app.researcher.kept import keep, kept
-from study_app.researcher.login import INVITATION, researcher_head
+from study_app.researcher.login import researcher_head
 from study_app.researcher.session import with_role
 from study_app.services import Services, services
+from study_app.study.access.accounts import invitation_page
 from study_app.study.access.roles import MAY, ROLES, Account
 from study_app.study.errors import Refused
 
@@ -91,7 +92,7 @@ def _carry_out(opened: Services, account: Account, role: object, renew: bool, cl
 
 def _keep_link(name: str, code: str) -> None:
     address = urlsplit(st.context.url or "")
-    link = f"{address.scheme}://{address.netloc}/researcher?{INVITATION}={code}"
+    link = f"{address.scheme}://{address.netloc}/{invitation_page(code)}"
     keep(_LINK, (name, link))
 
 

@@ -12,13 +12,11 @@ import streamlit as st
 from study_app.researcher import kept
 from study_app.researcher.session import enter, leave, the_researcher
 from study_app.services import Services, services
-from study_app.study.access.accounts import FIRST_OWNER
+from study_app.study.access.accounts import FIRST_OWNER, INVITATION
 from study_app.study.state import RunKind
 from study_app.study.store import Refused
 
 SETUP_CODE = "SKINGEN_SETUP_CODE"
-INVITATION = "invitation"
-"""Parameter of the link that an owner hands to somebody invited."""
 _CODE_DELAY_S = 1.0
 _one_code_at_a_time = threading.Lock()
 
@@ -67,6 +65,10 @@ def _sign_in(opened: Services) -> None:
         name = st.text_input("Name", autocomplete="username", key="sign_in_name")
         password = st.text_input("Password", type="password", autocomplete="current-password", key="sign_in_password")
         sent = st.form_submit_button("Sign in", type="primary", key="sign_in_sent")
+    st.markdown(
+        "Password forgotten? An owner makes you a new link; so does, where the app runs, "
+        "`python -m study_app account NAME --db FILE`."
+    )
     if not sent:
         return
     result = opened.store.researcher.sign_in(name or "", password or "")
