@@ -11,9 +11,7 @@ from study_app.study.access.accounts import INVITED_FOR, invitation_page
 
 
 def account(
-    name: Annotated[
-        str, typer.Argument(help="Name of the account; the first is owner unless you gave another.")
-    ],
+    name: Annotated[str, typer.Argument(help="Name of the account; the first is owner unless you gave another.")],
     db: DbOption = DEFAULT_DB,
     url: Annotated[str, typer.Option(help="Address of the study, as you open it.")] = "http://localhost:8501/",
 ) -> None:
