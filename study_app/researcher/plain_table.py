@@ -15,6 +15,8 @@ from study_app.participant.safe_text import as_cell
 LOOK = "plain_table"
 """Class of these tables; `look.py` gives them the look of Streamlit's."""
 
+_LONG_WORD = 24
+
 
 def show_table(rows: Sequence[Mapping[str, object]], alt: str) -> None:
     """``rows``: column -> value, all with the columns of the first; at least one. ``alt``: what the table is, for
@@ -26,5 +28,10 @@ def show_table(rows: Sequence[Mapping[str, object]], alt: str) -> None:
 
 
 def _cells(row: Mapping[str, object]) -> str:
-    """Each laid out in the direction that its own letters are written in."""
-    return "".join(f'<td dir="auto">{as_cell(str(value))}</td>' for value in row.values())
+    return "".join(_cell(str(value)) for value in row.values())
+
+
+def _cell(text: str) -> str:
+    """Laid out in the direction that its own letters are written in; broken within words only where one is long."""
+    long = ' class="long"' if any(len(word) > _LONG_WORD for word in text.split()) else ""
+    return f'<td dir="auto"{long}>{as_cell(text)}</td>'
