@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from study_app.commands import data, people, running, studies
+from study_app.commands import data, people, researchers, running, studies
 from study_app.commands.shared import DEFAULT_STUDY, ROOT
 
 __all__ = ["DEFAULT_STUDY", "ROOT", "cli"]
@@ -18,6 +18,7 @@ COMMANDS = (
     running.status,
     people.invite,
     people.panel,
+    researchers.account,
     data.audit,
     studies.simulate,
     studies.reconstruct,

@@ -16,7 +16,7 @@ from study_app.look import CSS
 from study_app.participant import guard
 from study_app.participant import page as participant
 from study_app.participant.not_open import told_if_not_open
-from study_app.researcher import accounts, audit, exports, login, monitor, participants, results, session, studies
+from study_app.researcher import accounts, audit, exports, kept, login, monitor, participants, results, session, studies
 from study_app.study.access.roles import Account, Role, at_least
 
 # Of our own: a page with a named symbol as its icon makes the browser fetch that from another site.
@@ -59,6 +59,8 @@ def main() -> None:
     chosen = st.navigation([study, *pages], position="top" if who else "hidden")
     st.set_page_config(layout="centered" if chosen == study else "wide", page_icon=ICON)
     st.html(CSS)
+    if chosen == study:
+        kept.let_go()
     chosen.run()
 
 

@@ -10,12 +10,18 @@ CSS = """<style>
 {color:#fff;font-weight:600}
 /* The tools above a chart offer its numbers as a file, past the audit. */
 .stApp .stFullScreenFrame:has([data-testid="stVegaLiteChart"]) [data-testid="stElementToolbar"]{display:none}
+/* Tables of foreign text, drawn like Streamlit's: see `researcher/plain_table.py`. */
+.stApp table.plain_table{width:100%;border-collapse:collapse;margin:0;font-size:.875rem;line-height:1.5}
+.stApp table.plain_table :is(th,td){padding:.25rem .375rem;text-align:start;vertical-align:top;border:0;
+ border-bottom:1px solid color-mix(in srgb,currentColor 20%,transparent)}
+.stApp table.plain_table th{font-weight:400;color:color-mix(in srgb,currentColor 75%,transparent)}
+.stApp table.plain_table td.long{overflow-wrap:anywhere}
 /* Tables fit a phone: what scrolls sideways can neither be reached by keyboard nor be seen as more. */
-@media (max-width:640px){.stApp [data-testid="stTable"] :is(th,td){
+@media (max-width:640px){.stApp :is([data-testid="stTable"],table.plain_table) :is(th,td){
   padding:.25rem .15rem!important; min-width:2rem}
- .stApp [data-testid="stTable"] :is(th,td),.stApp [data-testid="stTable"] :is(th,td) *{
+ .stApp :is([data-testid="stTable"],table.plain_table) :is(th,td),.stApp [data-testid="stTable"] :is(th,td) *{
   font-size:.75rem; white-space:normal!important; overflow-wrap:anywhere}
- .stApp [data-testid="stTable"] th,.stApp [data-testid="stTable"] th *{overflow-wrap:normal}}
+ .stApp :is([data-testid="stTable"],table.plain_table) th,.stApp [data-testid="stTable"] th *{overflow-wrap:normal}}
 /* A table too wide for a phone comes in two forms. */
 @media (max-width:640px){.stApp [class*="st-key-desk_"]{display:none}}
 @media (min-width:641px){.stApp [class*="st-key-phone_"]{display:none}}

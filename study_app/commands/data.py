@@ -42,7 +42,7 @@ def backup(
 
     OUT.db gets its pictures in OUT.media beside it. Researchers' accounts and the audit are not in a backup.
     """
-    with plain_failures(), existing(db) as store:
+    with plain_failures(), existing(db) as store, written_down(store, Action.exported, f"backup, as {out}"):
         made = write_backup(store, MediaStore(folder_of(db), store), out)
     pictures = f"{made.pictures} pictures in {made.folder}" if made.pictures else "no pictures"
     typer.echo(f"{made.database}: a copy of {db}, with {pictures}.")

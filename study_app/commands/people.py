@@ -31,7 +31,8 @@ def invite(
         loaded = load_study(study)
         store = Store.open(db)
         try:
-            codes = store.door.invite(loaded, n)
+            with written_down(store, Action.invitations_made, loaded.id, str(n)):
+                codes = store.door.invite(loaded, n)
         finally:
             store.close()
     for code in codes:
@@ -49,7 +50,8 @@ def panel(
 
     Only ids that the study file says to keep; who withdrew is not in it. No other export has these ids.
     """
-    with plain_failures(), existing(db) as store:
+    subject, detail = f"list for the recruiting site, as {out}", "with numbers" if numbers else "without numbers"
+    with plain_failures(), existing(db) as store, written_down(store, Action.exported, subject, detail):
         rows = write_panel(store, out, numbers)
     typer.echo(f"{out}: {rows} participants. Delete it when they are paid.")
 

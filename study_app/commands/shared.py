@@ -47,7 +47,11 @@ def existing(db: Path) -> Iterator[Store]:
 
 def written_down(store: Store, action: Action, subject: str, detail: str = "") -> AbstractContextManager[None]:
     """What is done from here stands in the audit, under the name of the machine's user."""
-    who = COMMAND_LINE
+    return store.researcher.audit.around(the_command_line(), action, subject, detail)
+
+
+def the_command_line() -> str:
+    """Who does it, in the audit."""
     with suppress(OSError, KeyError):  # a user without a name
-        who = f"{COMMAND_LINE}, {getpass.getuser()}"
-    return store.researcher.audit.around(who, action, subject, detail)
+        return f"{COMMAND_LINE}, {getpass.getuser()}"
+    return COMMAND_LINE

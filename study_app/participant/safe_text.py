@@ -27,13 +27,23 @@ def as_html(text: str, *, bold: bool, language: str = "") -> str:
     another. ``language``: the tag of the language that the text is in, so that a screen reader speaks it rightly; empty
     where it is the page's.
     """
-    escaped = html.escape("".join(c for c in text if _visible(c)))
+    escaped = _escaped(text)
     if bold:
         escaped = _BOLD.sub(r"<strong>\1</strong>", escaped)
     parts = [part.strip().replace("\n", "<br>") for part in re.split(r"\n\s*\n", escaped) if part.strip()]
     first, last = parts[:-1], parts[-1:]
     shown = "".join([f"{_FIRST}{part}</p>" for part in first] + [f"{_LAST}{part}</p>" for part in last])
     return f'<div lang="{html.escape(language)}">{shown}</div>' if language and shown else shown
+
+
+def as_cell(text: str) -> str:
+    """HTML that shows ``text`` letter by letter in a cell of a table, in lines but without paragraphs of its own; what
+    `as_html` drops is dropped."""
+    return _escaped(text).strip().replace("\n", "<br>")
+
+
+def _escaped(text: str) -> str:
+    return html.escape("".join(c for c in text if _visible(c)))
 
 
 def _visible(character: str) -> bool:

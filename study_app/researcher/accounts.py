@@ -8,13 +8,15 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from study_app.failures import guarded
-from study_app.researcher.login import INVITATION, researcher_head
+from study_app.researcher.kept import keep, kept
+from study_app.researcher.login import researcher_head
 from study_app.researcher.session import with_role
 from study_app.services import Services, services
+from study_app.study.access.accounts import invitation_page
 from study_app.study.access.roles import MAY, ROLES, Account
 from study_app.study.errors import Refused
 
-_LINK = "accounts_link"
+_LINK = "link"
 
 
 @guarded
@@ -90,12 +92,12 @@ def _carry_out(opened: Services, account: Account, role: object, renew: bool, cl
 
 def _keep_link(name: str, code: str) -> None:
     address = urlsplit(st.context.url or "")
-    link = f"{address.scheme}://{address.netloc}/researcher?{INVITATION}={code}"
-    st.session_state[_LINK] = (name, link)
+    link = f"{address.scheme}://{address.netloc}/{invitation_page(code)}"
+    keep(_LINK, (name, link))
 
 
 def _show_link() -> None:
-    found = st.session_state.get(_LINK)
+    found = kept(_LINK)
     if found is None:
         return
     name, link = found
@@ -106,5 +108,5 @@ def _show_link() -> None:
         )
         st.code(link, language=None, wrap_lines=True)
         if st.button("Done", key="link_done"):
-            del st.session_state[_LINK]
+            keep(_LINK, None)
             st.rerun()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
+from study_app.researcher.plain_table import show_table
 from study_app.services import services
 from study_app.study.access.audit import Action, Entry
 
@@ -27,17 +27,22 @@ def page() -> None:
     if not entries:
         st.markdown("Nothing of this kind.")
         return
-    st.table(table(entries), border="horizontal", hide_index=True, alt="The audit, the newest first")
+    show_table(table(entries), "The audit, the newest first")
     if len(entries) == SHOWN:
         st.markdown(f"Only the newest {SHOWN}. All of them: `python -m study_app audit --db FILE`.")
 
 
-def table(entries: tuple[Entry, ...]) -> pd.DataFrame:
-    rows = [
-        (f"{e.at[:10]} {e.at[11:19]}".replace("-", "\u2011"), e.who, e.action.capitalize(), e.subject, e.detail)
+def table(entries: tuple[Entry, ...]) -> list[dict[str, object]]:
+    return [
+        {
+            "When (UTC)": f"{e.at[:10]} {e.at[11:19]}".replace("-", "\u2011"),
+            "Who": e.who,
+            "What": e.action.capitalize(),
+            "Whom or what": e.subject,
+            "Details": e.detail,
+        }
         for e in entries
     ]
-    return pd.DataFrame(rows, columns=["When (UTC)", "Who", "What", "Whom or what", "Details"])
 
 
 def _anybody(name: str) -> str:

@@ -10,25 +10,30 @@ from pathlib import Path
 import streamlit as st
 
 from study_app.failures import guarded
+from study_app.researcher.kept import keep, kept
 from study_app.researcher.login import researcher_head
-from study_app.researcher.session import the_researcher, with_role
+from study_app.researcher.session import proof, with_proof, with_role
 from study_app.services import Services, services
 from study_app.study.access.audit import Action
 from study_app.study.errors import Refused
 from study_app.study.export import Exported, ExportError, write_database, write_export
+from study_app.study.withdrawal import withdrawn
 
 LARGEST_PICTURES = 200_000_000
 """Bytes of pictures that a download may hold: it is in the app's memory until the page is left."""
-READY = "export_ready"
+_READY = "zip"
+_TOO_OLD = "Somebody has withdrawn since the ZIP was prepared, and is still in it. Prepare it anew."
 
 
 @dataclass(frozen=True)
 class _Ready:
-    """A finished ZIP, waiting to be downloaded."""
+    """A finished ZIP, waiting to be downloaded: by the account that prepared it, until somebody withdraws."""
 
     name: str
     content: bytes
     written: Exported
+    withdrawn: int
+    """How many had withdrawn when it was begun."""
 
 
 @guarded
@@ -61,23 +66,29 @@ def _everything(opened: Services) -> None:
     )
     if st.button("Prepare ZIP", type="primary", icon=":material/folder_zip:", key="export_prepare"):
         _prepare(opened, with_photos and not too_large)
-    ready: _Ready | None = st.session_state.get(READY)
-    if ready is not None:
-        _offer(ready)
+    ready: _Ready | None = kept(_READY)
+    if ready is None:
+        return
+    if ready.withdrawn == _withdrawn(opened):
+        _offer(opened, ready)
+    else:
+        keep(_READY, None)
+        st.info(_TOO_OLD)
 
 
 def _prepare(opened: Services, with_photos: bool) -> None:
     """Write the ZIP and keep it for `_offer`. A failure is shown, and no older ZIP is offered in its place."""
-    st.session_state.pop(READY, None)
+    keep(_READY, None)
     name = f"{_name(opened)}.zip"
     with st.spinner("Writing, and counting every row again"), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / name
+        before = _withdrawn(opened)
         try:
             written = _written(opened, file, with_photos)
         except (ExportError, Refused) as error:
             st.error(str(error))
             return
-        st.session_state[READY] = _Ready(name, file.read_bytes(), written)
+        keep(_READY, _Ready(name, file.read_bytes(), written, before))
 
 
 def _written(opened: Services, file: Path, with_photos: bool) -> Exported:
@@ -88,7 +99,8 @@ def _written(opened: Services, file: Path, with_photos: bool) -> Exported:
         return write_export(opened.store, file, opened.media if with_photos else None)
 
 
-def _offer(ready: _Ready) -> None:
+def _offer(opened: Services, ready: _Ready) -> None:
+    token = proof()
     rows = ready.written.rows
     st.markdown(
         f"Ready: {rows['participants.csv']} participants, {rows['all_answers.csv']} answers, "
@@ -98,7 +110,7 @@ def _offer(ready: _Ready) -> None:
         st.warning(f"{len(ready.written.lost_pictures)} pictures are gone or damaged; README.txt names them.")
     st.download_button(
         "Download ZIP",
-        ready.content,
+        lambda: _taken(opened, ready, token),
         ready.name,
         "application/zip",
         icon=":material/download:",
@@ -107,13 +119,21 @@ def _offer(ready: _Ready) -> None:
     )
 
 
+def _taken(opened: Services, ready: _Ready, token: str) -> bytes:
+    """At the click, which may come long after the page was drawn. Raises Refused, NotSaved."""
+    with_proof(token, "editor")
+    if ready.withdrawn != _withdrawn(opened):
+        raise Refused(_TOO_OLD)
+    return ready.content
+
+
 def _database(opened: Services) -> None:
-    who = the_researcher().name
+    token = proof()
     st.subheader("The database", anchor=False)
     st.markdown("A consistent copy, also while people are answering. `python -m analysis report` reads it.")
     st.download_button(
         "Download database",
-        lambda: _copy(opened, who),
+        lambda: _copy(opened, token),
         f"{_name(opened)}.db",
         "application/vnd.sqlite3",
         icon=":material/download:",
@@ -122,13 +142,20 @@ def _database(opened: Services) -> None:
     )
 
 
-def _copy(opened: Services, who: str) -> bytes:
-    """Made at the click. Raises NotSaved: then the browser gets no file."""
+def _copy(opened: Services, token: str) -> bytes:
+    """Made at the click. Raises Refused, NotSaved: then the browser gets no file."""
+    who = with_proof(token, "editor").name
     audit = opened.store.researcher.audit
     with audit.around(who, Action.exported, "the database"), tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "study.db"
         write_database(opened.store, copy)
         return copy.read_bytes()
+
+
+def _withdrawn(opened: Services) -> int:
+    """Raises NotSaved."""
+    with opened.store.database.read() as conn:
+        return withdrawn(conn)
 
 
 def _bytes_of_pictures(opened: Services) -> int:

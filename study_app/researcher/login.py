@@ -9,21 +9,22 @@ import time
 
 import streamlit as st
 
+from study_app.researcher import kept
 from study_app.researcher.session import enter, leave, the_researcher
 from study_app.services import Services, services
-from study_app.study.access.accounts import FIRST_OWNER
+from study_app.study.access.accounts import FIRST_OWNER, INVITATION
 from study_app.study.state import RunKind
 from study_app.study.store import Refused
 
 SETUP_CODE = "SKINGEN_SETUP_CODE"
-INVITATION = "invitation"
-"""Parameter of the link that an owner hands to somebody invited."""
 _CODE_DELAY_S = 1.0
 _one_code_at_a_time = threading.Lock()
 
 
 def researcher_head(title: str, run: RunKind | None = None) -> RunKind:
     """Title, the choice between live and pilot where ``run`` names the first shown, who it is, and the way out."""
+    account = the_researcher()
+    kept.begin(title, account.name)
     key = title.lower()
     kinds: list[RunKind] = ["live", "pilot"]
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
@@ -39,7 +40,6 @@ def researcher_head(title: str, run: RunKind | None = None) -> RunKind:
                     label_visibility="collapsed",
                     key=f"run_{key}",
                 )
-            account = the_researcher()
             st.markdown(f"{account.name}, {account.role}", width="content")
             if st.button("Sign out", icon=":material/logout:", key=f"sign_out_{key}"):
                 leave()
@@ -65,6 +65,10 @@ def _sign_in(opened: Services) -> None:
         name = st.text_input("Name", autocomplete="username", key="sign_in_name")
         password = st.text_input("Password", type="password", autocomplete="current-password", key="sign_in_password")
         sent = st.form_submit_button("Sign in", type="primary", key="sign_in_sent")
+    st.markdown(
+        "Password forgotten? An owner makes you a new link; so does, where the app runs, "
+        "`python -m study_app account NAME --db FILE`."
+    )
     if not sent:
         return
     result = opened.store.researcher.sign_in(name or "", password or "")

@@ -12,7 +12,9 @@ import streamlit as st
 from pipeline.client import PipelineUnavailable
 from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
+from study_app.researcher.plain_table import show_table
 from study_app.researcher.session import signed_in
+from study_app.researcher.short_names import short_sequences
 from study_app.services import Services, services
 from study_app.study.live import NEWEST_ANSWERS_OF_MODELS, Live, read_live
 from study_app.study.state import RunKind
@@ -104,9 +106,10 @@ def _stages(counts: Counts, live: Live) -> dict[str, int]:
 
 def _arms(live: Live) -> None:
     """The crossover's arms side by side, as in CONSORT's extension for crossover trials."""
+    named = short_sequences(arm.sequence for arm in live.arms)
     rows = [
         {
-            "Sequence": _initials(arm.sequence),
+            "Sequence": named[arm.sequence],
             "Start": arm.allocated,
             **{f"P{n}": finished for n, finished in enumerate(arm.finished, 1)},
             "Done": arm.completed,
@@ -163,7 +166,7 @@ def _troubles(opened: Services) -> None:
         st.markdown("None.")
         return
     rows = [{"When (UTC)": f"{t.at[5:10]} {t.at[11:16]}", "Who": t.participant, "What": t.what} for t in found]
-    st.table(pd.DataFrame(rows), border="horizontal", hide_index=True, alt="The newest failures")
+    show_table(rows, "The newest failures")
 
 
 def _theme() -> str:
@@ -201,8 +204,9 @@ def _balance(counts: Counts) -> None:
     theme = _theme()
     totals = [done + active for done, active in counts.per_sequence.values()]
     st.markdown(f"Completed and active, per sequence. Largest difference: **{max(totals) - min(totals)}**.")
+    named = short_sequences(counts.per_sequence)
     rows = [
-        {"sequence": _initials(sequence), "state": state, "n": n}
+        {"sequence": named[sequence], "state": state, "n": n}
         for sequence, (done, active) in counts.per_sequence.items()
         for state, n in (("Completed", done), ("Active", active))
     ]
@@ -230,8 +234,3 @@ def _balance(counts: Counts) -> None:
         )
     )
     st.altair_chart(chart, width="stretch", height=_BAR_PX * len(totals) + 90)
-
-
-def _initials(sequence: str) -> str:
-    """ "text>cases>generated" -> "T·C·G"."""
-    return "·".join(key[:1].upper() for key in sequence.split(">"))

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from study_app.researcher.kept import keep, kept
 from study_app.researcher.session import with_role
 from study_app.services import Services
 from study_app.study.access.audit import Action
@@ -13,7 +14,7 @@ from study_app.study.errors import Refused
 from study_app.study.migration_backups import backups_with
 from study_app.study.visit import Visit
 
-_LINK = "participant_link"
+_LINK = "link"
 _LONGEST_REASON = 300
 
 
@@ -56,9 +57,9 @@ def _link(services: Services, participant: str) -> None:
             st.warning(str(refused))
             return
         address = urlsplit(st.context.url or "")
-        st.session_state[_LINK] = (participant, f"{address.scheme}://{address.netloc}/?t={token}")
-    shown = st.session_state.get(_LINK, ("", ""))
-    if shown[0] == participant:
+        keep(_LINK, (participant, f"{address.scheme}://{address.netloc}/?t={token}"))
+    shown = kept(_LINK)
+    if shown and shown[0] == participant:
         st.code(shown[1], language=None, wrap_lines=True)
 
 

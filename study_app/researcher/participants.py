@@ -5,12 +5,14 @@ Opening somebody is written into the audit before anything of theirs is shown.
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from study_app.failures import guarded
+from study_app.participant.safe_text import show_text
 from study_app.researcher import participant_actions, replay
+from study_app.researcher.kept import keep, kept
 from study_app.researcher.login import researcher_head
+from study_app.researcher.plain_table import show_table
 from study_app.researcher.session import with_role
 from study_app.services import Services, services
 from study_app.study.access.audit import Action
@@ -18,7 +20,7 @@ from study_app.study.flow import condition_of
 from study_app.study.roster import Given, Person, look_at, read_answers, read_people
 from study_app.study.visit import Visit
 
-_OPENED = "participant_opened"
+_OPENED = "opened"
 _NOBODY = ""
 LISTED = 200
 """Rows of the list at most."""
@@ -40,7 +42,7 @@ def page() -> None:
     if chosen:
         _one(opened, chosen)
     else:
-        st.session_state.pop(_OPENED, None)
+        keep(_OPENED, None)
         _everybody(shown)
 
 
@@ -48,11 +50,13 @@ def _everybody(people: list[Person]) -> None:
     """A plain table: a grid of Streamlit's would offer a download that no audit hears of."""
     if len(people) > LISTED:
         st.markdown(f"The newest {LISTED} of {len(people)}. All can be opened: type a number into the field above.")
-    st.table(_list(people[:LISTED]), border="horizontal", hide_index=True, alt="Participants, the newest first")
+    if people:
+        show_table(_list(people[:LISTED]), "Participants, the newest first")
 
 
-def _list(people: list[Person]) -> pd.DataFrame:
-    rows = [
+def _list(people: list[Person]) -> list[dict[str, object]]:
+    reasons = any(person.reason for person in people)  # without that column it is narrower on a phone
+    return [
         {
             "Number": person.participant,
             "Outcome": _plain(person.outcome),
@@ -61,23 +65,21 @@ def _list(people: list[Person]) -> pd.DataFrame:
             "Last seen (UTC)": _moment(person.last_seen),
             "Arrived (UTC)": _moment(person.arrived_at),
             "Sequence": person.sequence.replace(">", " > "),
-            "Reason": person.reason,
+            **({"Reason": person.reason} if reasons else {}),
         }
         for person in people
     ]
-    table = pd.DataFrame(rows)
-    return table if any(person.reason for person in people) else table.drop(columns="Reason")  # narrower on a phone
 
 
 def _one(opened: Services, participant: str) -> None:
     who = with_role("editor").name
-    if st.session_state.get(_OPENED) != participant:
+    if kept(_OPENED) != participant:
         opened.store.researcher.audit.add(who, Action.participant_opened, participant)
-        st.session_state[_OPENED] = participant
+        keep(_OPENED, participant)
     visit = look_at(opened.store.database, participant)
     st.header(participant, anchor=False)
-    reason = f": {visit.state.exclusion_reason}" if visit.state.exclusion_reason else ""
-    st.markdown(f"**{_plain(visit.state.status)}**{reason} · now at *{_plain(visit.step.key)}*")
+    st.markdown(f"**{_plain(visit.state.status)}** · now at *{_plain(visit.step.key)}*")
+    show_text(visit.state.exclusion_reason or "")
     answers, conversations, actions = st.tabs(["Answers", "Conversations", "Actions"])
     with answers:
         _answers(opened, visit)
@@ -92,12 +94,11 @@ def _answers(opened: Services, visit: Visit) -> None:
     if not given:
         st.markdown("No answers are kept." if visit.state.status == "withdrawn" else "No answers yet.")
         return
-    alt = f"Answers of {visit.state.participant}"
-    st.table(_answer_table(given, visit), border="horizontal", hide_index=True, alt=alt)
+    show_table(_answer_table(given, visit), f"Answers of {visit.state.participant}")
 
 
-def _answer_table(given: tuple[Given, ...], visit: Visit) -> pd.DataFrame:
-    rows = [
+def _answer_table(given: tuple[Given, ...], visit: Visit) -> list[dict[str, object]]:
+    return [
         {
             "Item": each.item,  # on a phone the first columns are seen at once, the others by scrolling
             "Answer": each.value,
@@ -110,7 +111,6 @@ def _answer_table(given: tuple[Given, ...], visit: Visit) -> pd.DataFrame:
         }
         for each in given
     ]
-    return pd.DataFrame(rows)
 
 
 def _plain(name: str) -> str:

@@ -14,7 +14,7 @@ from analysis.figures import Format, Theme
 from analysis.report import Summary, html, summarise
 from study_app.failures import guarded
 from study_app.researcher.login import researcher_head
-from study_app.researcher.session import the_researcher
+from study_app.researcher.session import proof, with_proof
 from study_app.services import services
 from study_app.study.access.audit import Action
 from study_app.study.versions import Version, completed_versions
@@ -59,10 +59,10 @@ def _show(summary: Summary) -> None:
     for note in summary.data.notes:
         st.markdown(note)
     left, right = st.columns(2, gap="large")
-    who = the_researcher().name
+    token = proof()
     with left:
         for number in range(len(summary.pages) if summary.has_figure else 0):
-            _figure(summary, number, who)
+            _figure(summary, number, token)
     with right:
         _table(summary.ratings_by_condition)
         _table(summary.table5)
@@ -70,7 +70,7 @@ def _show(summary: Summary) -> None:
     _table(summary.tests)
     st.download_button(
         "Report, one HTML file",
-        lambda: _report(summary, who),
+        lambda: _report(summary, token),
         "report.html",
         "text/html",
         icon=":material/download:",
@@ -79,17 +79,21 @@ def _show(summary: Summary) -> None:
     )
 
 
-def _report(summary: Summary, who: str) -> bytes:
+def _report(summary: Summary, token: str) -> bytes:
+    """Raises Refused, NotSaved: then the browser gets no file."""
+    who = with_proof(token, "viewer").name
     services().store.researcher.audit.add(who, Action.exported, "report, one HTML file", summary.headline)
     return html(summary).encode()
 
 
-def _picture(summary: Summary, number: int, who: str, theme: Theme, kind: Format) -> bytes:
+def _picture(summary: Summary, number: int, token: str, theme: Theme, kind: Format) -> bytes:
+    """Raises Refused, NotSaved."""
+    who = with_proof(token, "viewer").name
     services().store.researcher.audit.add(who, Action.exported, f"Figure 9, {kind.upper()}", summary.headline)
     return summary.figure9(theme, kind, number)
 
 
-def _figure(summary: Summary, number: int, who: str) -> None:
+def _figure(summary: Summary, number: int, token: str) -> None:
     """``number``: which page of Figure 9, from 0; one page a scale."""
     theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
     if number == 0:
@@ -98,9 +102,9 @@ def _figure(summary: Summary, number: int, who: str) -> None:
     st.markdown(summary.figure_caption(number))
     end = f"_{number + 1}" if number else ""
     with st.container(horizontal=True):
-        _offer("PNG", end, "image/png", lambda: _picture(summary, number, who, theme, "png"))
-        _offer("SVG", end, "image/svg+xml", lambda: _picture(summary, number, who, theme, "svg"))
-        _offer("PDF", end, "application/pdf", lambda: _picture(summary, number, who, theme, "pdf"))
+        _offer("PNG", end, "image/png", lambda: _picture(summary, number, token, theme, "png"))
+        _offer("SVG", end, "image/svg+xml", lambda: _picture(summary, number, token, theme, "svg"))
+        _offer("PDF", end, "application/pdf", lambda: _picture(summary, number, token, theme, "pdf"))
 
 
 def _offer(kind: str, end: str, mime: str, made: Callable[[], bytes]) -> None:

@@ -14,11 +14,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from study_app.researcher import kept
 from study_app.services import services
 from study_app.study.access.roles import MAY, Account, Role, at_least
 from study_app.study.errors import Refused, StoreError
 
 _TOKEN = "researcher_token"
+_SIGNED_OUT = "You are signed out. Reload the page and sign in."
 _FORM = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 
 
@@ -47,7 +49,8 @@ def enter(token: str) -> None:
 
 
 def leave() -> None:
-    """End the session, for every tab of this browser."""
+    """End the session, for every tab of this browser. What this tab kept for it is gone."""
+    kept.let_go()
     for token in {st.session_state.pop(_TOKEN, ""), _from_browser()}:
         if _FORM.match(token):
             services().store.researcher.sessions.sign_out(token)
@@ -67,14 +70,32 @@ def the_researcher() -> Account:
     """Who is looking. Raises Refused when the session is over: the next run shows the sign-in."""
     account = signed_in()
     if account is None:
-        raise Refused("You are signed out. Reload the page and sign in.")
+        raise Refused(_SIGNED_OUT)
     return account
 
 
 def with_role(needed: Role) -> Account:
     """Who is about to do something that needs a role; asked again at the click, whatever the page showed. Raises
     Refused."""
-    account = the_researcher()
+    return _checked(the_researcher(), needed)
+
+
+def proof() -> str:
+    """The token of who is looking: for `with_proof`. Raises Refused, as `the_researcher`."""
+    the_researcher()
+    return str(st.session_state[_TOKEN])
+
+
+def with_proof(token: str, needed: Role) -> Account:
+    """As `with_role`, for files that are made at the click: Streamlit makes them without running the page, so that
+    nobody there is asked who it is. ``token`` is `proof` of when the page was drawn. Raises Refused."""
+    account = services().store.researcher.sessions.who(token)
+    if account is None:
+        raise Refused(_SIGNED_OUT)
+    return _checked(account, needed)
+
+
+def _checked(account: Account, needed: Role) -> Account:
     if not at_least(account.role, needed):
         raise Refused(f"Your role is {account.role} ({MAY[account.role]}); this needs {needed}.")
     return account
@@ -84,12 +105,14 @@ def for_role(needed: Role, show: Callable[[], None], sign_in: Callable[[], None]
     """``show`` for whoever may see it, the sign-in for strangers, a plain sentence for the others."""
     account = signed_in()
     if account is None:
+        kept.let_go()
         sign_in()
         return
     remember()
     if at_least(account.role, needed):
         show()
         return
+    kept.let_go()
     st.title("Not for your role", anchor=False)
     st.markdown(f"Your role is {account.role}: {MAY[account.role]}. This page needs {needed}. An owner can change it.")
 

@@ -7,6 +7,7 @@ from study_app.study.access.audit import Audit
 from study_app.study.access.file import AccessFile
 from study_app.study.access.sessions import LoginResult, Sessions
 from study_app.study.database import Database
+from study_app.study.errors import Refused
 
 __all__ = ["LoginResult", "Researchers"]
 
@@ -35,6 +36,12 @@ class Researchers:
         """See `Sessions.sign_in`."""
         self.take_over_password()
         return self.sessions.sign_in(name, password)
+
+    def new_link(self, by: str, name: str) -> str:
+        """The code of a new invitation for an account, without an owner (see `Accounts.recover`). Raises Refused."""
+        if not self.is_set():
+            raise Refused("Nobody has an account yet. Start the app: it prints the code for the first one.")
+        return self.accounts.recover(by, name)
 
     def take_over_password(self) -> None:
         """A database from before there were accounts has one password: it becomes the owner's. It leaves the study's

@@ -47,6 +47,11 @@ class Erased:
     backups_left: tuple[Path, ...] = ()
 
 
+def withdrawn(conn: sqlite3.Connection) -> int:
+    """How many have withdrawn, of all studies in the database: a file made when it were fewer still holds somebody."""
+    return int(conn.execute("SELECT count(*) FROM participant WHERE status = 'withdrawn'").fetchone()[0])
+
+
 def erase_rows(conn: sqlite3.Connection, participant: str, now: str) -> Erased:
     """Erase the participant's rows. Runs inside a write transaction, on a database of any schema; the status is set
     first, because the logs let go of withdrawn participants' rows only. Idempotent."""

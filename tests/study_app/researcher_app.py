@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import streamlit as st
 from argon2 import PasswordHasher
@@ -93,3 +95,38 @@ def words(page: AppTest) -> str:
     """Everything the page says in titles, text, warnings and errors."""
     kinds: list[Any] = [page.title, page.subheader, page.markdown, page.warning, page.error, page.info]
     return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+class Markup(HTMLParser):
+    """What a browser makes of HTML: ``tags`` in order; ``tables``, each as rows of the words in its cells."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.tables: list[list[list[str]]] = []
+        self.feed(source)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("th", "td"):
+            self.tables[-1][-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.tables:
+            self.tables[-1][-1][-1] += data
+
+
+def drawn(page: AppTest) -> Markup:
+    """All HTML of the page."""
+    return Markup("\n".join(element.proto.body for element in page.get("html")))
+
+
+def tables(page: AppTest) -> list[pd.DataFrame]:
+    """The tables that the page draws letter by letter, every cell as its words."""
+    each = [Markup(element.proto.body).tables for element in page.get("html") if "<table" in element.proto.body]
+    return [pd.DataFrame(rows[1:], columns=rows[0]) for found in each for rows in found]

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from study_app.researcher import exports
+from study_app.researcher import exports, kept
 from study_app.study.access.roles import Account
 from study_app.study.definition import Study
 from study_app.study.export import ExportError
@@ -30,9 +30,16 @@ def page(store: Store, media: MediaStore, study: Study, monkeypatch: pytest.Monk
     monkeypatch.setattr(exports, "services", lambda: SimpleNamespace(store=store, media=media, study=study))
     monkeypatch.setattr(exports, "researcher_head", lambda title: None)
     somebody = Account("anna", "editor", "active", "")
-    monkeypatch.setattr(exports, "the_researcher", lambda: somebody)
+    monkeypatch.setattr(exports, "proof", lambda: "a token")
+    monkeypatch.setattr(exports, "with_proof", lambda token, role: somebody)
     monkeypatch.setattr(exports, "with_role", lambda role: somebody)
     return AppTest.from_function(draw, default_timeout=60).run()
+
+
+def prepared(page: AppTest) -> bytes:
+    content = page.session_state[kept._KEPT][exports._READY].content
+    assert isinstance(content, bytes)
+    return content
 
 
 def test_a_zip_is_offered_after_it_was_prepared(page: AppTest) -> None:
@@ -41,7 +48,7 @@ def test_a_zip_is_offered_after_it_was_prepared(page: AppTest) -> None:
     assert not page.exception
     assert [button.label for button in page.get("download_button")] == ["Download ZIP", "Download database"]
     assert any("1 participants, 17 answers" in text.value for text in page.markdown)
-    content = page.session_state[exports.READY].content
+    content = prepared(page)
     assert content.startswith(b"PK")
     assert b".png" not in content
     assert [(e.who, e.action, e.detail) for e in exports.services().store.researcher.audit.entries()] == [
@@ -52,7 +59,7 @@ def test_a_zip_is_offered_after_it_was_prepared(page: AppTest) -> None:
 def test_photos_come_when_asked_for(page: AppTest) -> None:
     page.toggle(key="export_photos").set_value(True).run()
     page.button(key="export_prepare").click().run()
-    assert b"photos/" in page.session_state[exports.READY].content
+    assert b"photos/" in prepared(page)
 
 
 def test_too_many_pictures_are_left_to_the_command_line(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +81,7 @@ def test_a_failure_is_told_and_no_older_zip_offered(page: AppTest, monkeypatch: 
 
 
 def test_the_database_is_a_copy_without_links(page: AppTest, store: Store, tmp_path: Path) -> None:
-    copied = exports._copy(exports.services(), "anna")
+    copied = exports._copy(exports.services(), "a token")
     assert [e.subject for e in store.researcher.audit.entries()] == ["the database"]
     with store.database.read() as conn:
         token = conn.execute("SELECT token_hash FROM participant").fetchone()[0]

@@ -24,8 +24,9 @@ from study_app.study.definition import Study
 from study_app.study.errors import Refused
 from study_app.study.media import MediaStore, folder_of
 from study_app.study.store import Store
-from tests.study_app.conftest import SKINGEN
+from tests.study_app.conftest import ENGLISH, SKINGEN
 from tests.study_app.people import arrive, png, walk_to
+from tests.study_app.researcher_app import cheap_hashes
 
 COMMANDS = (
     "check",
@@ -36,6 +37,7 @@ COMMANDS = (
     "simulate",
     "export",
     "backup",
+    "account",
     "audit",
     "withdraw",
     "exclude",
@@ -87,7 +89,7 @@ def test_check_prints_every_mistake_on_stderr(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["status", "export", "backup x.db", "withdraw P0001 --yes", "exclude P0001 --reason x"]
+    "command", ["status", "export", "backup x.db", "account anna", "withdraw P0001 --yes", "exclude P0001 --reason x"]
 )
 def test_a_database_that_is_not_there_is_not_made(
     tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
@@ -194,12 +196,17 @@ def test_exclude_gives_the_reason(used: Path) -> None:
 def test_what_is_done_here_stands_in_the_audit(used: Path, tmp_path: Path) -> None:
     assert "Nobody has looked" in run("audit", "--db", used).output
     run("export", "--db", used, "--out", tmp_path / "export.zip")
+    run("backup", tmp_path / "copy.db", "--db", used)
+    run("panel", "--numbers", "--db", used)  # nobody came from a recruiting site
     run("exclude", "P0001", "--reason", "took part twice", "--db", used)
     run("exclude", "P0001", "--reason", "again", "--db", used)
     run("withdraw", "P0002", "--yes", "--db", used)
     rows = json.loads(run("audit", "--db", used, "--json").output)
     assert [(row["action"], row["subject"]) for row in reversed(rows)] == [
         ("exported", f"everything, as {tmp_path / 'export.zip'}"),
+        ("exported", f"backup, as {tmp_path / 'copy.db'}"),
+        ("exported", "list for the recruiting site, as panel.csv"),
+        ("failed, not done", "list for the recruiting site, as panel.csv"),
         ("participant excluded", "P0001"),
         ("participant excluded", "P0001"),
         ("failed, not done", "P0001"),
@@ -207,6 +214,52 @@ def test_what_is_done_here_stands_in_the_audit(used: Path, tmp_path: Path) -> No
     ]
     assert all(row["who"].startswith("command line") for row in rows)
     assert "took part twice" not in run("audit", "--db", used).output  # no withdrawal could erase it there
+
+
+def test_invitations_stand_in_the_audit_without_their_codes(db: Path, tmp_path: Path) -> None:
+    invited = tmp_path / "invited.yaml"
+    invited.write_text(ENGLISH.read_text() + "\nentry: {kind: invitation}\n")
+    printed = run("invite", invited, "-n", 3, "--db", db).stdout.splitlines()
+    said = run("audit", "--db", db, "--json").output
+    (row,) = json.loads(said)
+    assert (row["action"], row["subject"], row["detail"]) == ("participants' invitations made", "skingen", "3")
+    assert row["who"].startswith("command line")
+    assert len(printed) == 3
+    assert not [link for link in printed if link.split("?code=")[1] in said]
+
+
+def test_the_only_owner_gets_back_in_from_the_machine(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cheap_hashes(monkeypatch)
+    nobody = run("account", "anna", "--db", used)
+    assert nobody.exit_code == 1
+    assert "Nobody has an account yet" in nobody.stderr
+    store = Store.open(used)
+    researcher = store.researcher
+    researcher.set_password("correct horse battery", "anna")
+    open_before = researcher.sign_in("anna", "correct horse battery").token
+    while not researcher.sign_in("anna", "a guess").wait_s:
+        pass
+    assert researcher.sign_in("anna", "correct horse battery").wait_s > 0
+    before = researcher.audit.entries()
+
+    unknown = run("account", "bert", "--db", used)
+    assert unknown.exit_code == 1
+    assert "There is no account 'bert'; accounts are anna." in unknown.stderr
+    made = run("account", " Anna", "--db", used, "--url", "https://study.example.org")
+    address, code = made.stdout.strip().split("/researcher?invitation=")
+    assert address == "https://study.example.org"
+    assert researcher.sessions.who(open_before), "whoever made it and does not use it changes nothing"
+    assert researcher.accounts.accept(code, "another long password") == "anna"
+    assert researcher.sessions.who(open_before) is None
+    assert researcher.sign_in("anna", "another long password").ok, "at once, without a wait"
+    assert [(account.name, account.role) for account in researcher.accounts.people()] == [("anna", "owner")]
+    entries = researcher.audit.entries()
+    assert entries[-len(before) :] == before
+    new = [(e.who.split(",")[0], e.action, e.subject, e.detail) for e in reversed(entries[: -len(before)])]
+    assert new[0] == ("command line", "invited", "anna", "owner, new link")
+    assert [row[1] for row in new[1:]] == ["password set by invitation", "signed in"]
+    assert code not in run("audit", "--db", used).output
+    store.close()
 
 
 def test_simulate_fills_a_database_and_refuses_one_with_people(used: Path, memory_folder: Path) -> None:

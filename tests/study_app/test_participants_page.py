@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from pipeline.types import (
 from study_app.services import services
 from study_app.study.roster import in_words, look_at, read_answers, read_people
 from tests.study_app.people import MANIFEST, arrive, png, walk_to
-from tests.study_app.researcher_app import account, live_app, open_page, words
+from tests.study_app.researcher_app import account, drawn, live_app, open_page, tables, words
 
 
 @pytest.fixture(autouse=True)
@@ -52,28 +53,28 @@ def conversation() -> str:
     opened, participant = services(), "P0002"
     photo = opened.media.keep(participant, png(9))
     opened.store.start_exposure(participant, 2, photo, "psoriasis", ["psoriasis"])
-    drawn = opened.media.keep(participant, png(77))
+    picture = opened.media.keep(participant, png(77))
     key = opened.store.jobs.next_key(participant, 2)
     request = request_to_json(ExplainRequest(key, "generated", photo, question="What <b>is</b> it?"))
     opened.store.jobs.start(key, participant, 2, request, "What <b>is</b> it?")
     told = [
         TextDelta("This looks like **acne**."),
-        ImagesReady((GeneratedImage("acne", drawn, "acne on skin", 1, AdapterPlan("acne", None, 0.0, 0.0, ())),)),
+        ImagesReady((GeneratedImage("acne", picture, "acne on skin", 1, AdapterPlan("acne", None, 0.0, 0.0, ())),)),
     ]
     opened.store.jobs.append_events(key, [(n, event_to_json(event)) for n, event in enumerate(told, 1)])
     opened.store.jobs.finish(key, "This looks like acne.", json.dumps({"label": "acne"}), MANIFEST)
-    return drawn
+    return picture
 
 
 def test_the_list_has_everybody_of_the_run_and_no_answer_of_anybody() -> None:
     page = open_page("participants", account("anna", "owner"))
-    listed = page.table[0].value
+    listed = tables(page)[0]
     assert list(listed["Number"]) == ["P0002", "P0001"]
     assert list(listed["Outcome"]) == ["Active", "Completed"]
-    assert list(listed["Answers"]) == [5, 17]
+    assert list(listed["Answers"]) == ["5", "17"]
     assert audited() == []
     page = page.button_group(key="people_outcomes").set_value(["completed"]).run()
-    assert list(page.table[0].value["Number"]) == ["P0001"]
+    assert list(tables(page)[0]["Number"]) == ["P0001"]
     page = page.button_group(key="run_participants").set_value("pilot").run()
     assert "Nobody has arrived" in words(page)
 
@@ -82,13 +83,45 @@ def test_opening_somebody_is_written_down_once_and_shows_answers_in_words() -> N
     services().store.save_answer("P0002", "trust", 2, period=1)
     page = open_participant("P0002").run()
     assert audited() == [("participant opened", "P0002", "")]
-    answers = page.table[0].value
+    answers = tables(page)[0]
     trust = answers[answers["Item"] == "trust"].iloc[0]
-    assert (trust["Answer"], trust["Changed"]) == ("2 (Disagree)", 1)
+    assert (trust["Answer"], trust["Changed"]) == ("2 (Disagree)", "1")
     assert trust["Step"] == "Rating, Assistant 1"
     assert trust["Condition"] == services().store.state("P0002").sequence[0]
     page.selectbox(key="people_open").select("P0001").run()
     assert audited() == [("participant opened", "P0002", ""), ("participant opened", "P0001", "")]
+
+
+def test_what_a_participant_or_a_failure_says_is_shown_letter_by_letter() -> None:
+    """Markdown would load the picture from another site, and so tell it who reads, and make a link of a word."""
+    opened, said = services(), "![y](http://e.example/y.png) [link](http://e.example) <img src=x> $x$\u202e\nmore"
+    shown = "![y](http://e.example/y.png) [link](http://e.example) <img src=x> $x$more"
+    writer = arrive(opened.store, opened.study)
+    walk_to(opened.store, opened.media, writer, "comments", colour=2)
+    opened.store.save_answer(writer, "comments", said)
+    page = open_participant(writer)
+    answers = tables(page)[0]
+    assert answers[answers["Item"] == "comments"].iloc[0]["Answer"] == shown
+    opened.store.exclude(writer, said)
+    page = open_participant(writer)
+    assert any(html.escape(said.split("\u202e")[0]) in body for body in bodies(page)), "the reason, too"
+    pages = [page, open_page("participants", account("anna", "editor"))]
+    assert list(tables(pages[-1])[0]["Reason"]) == [shown, "", ""]
+    photo = opened.media.keep("P0002", png(9))
+    opened.store.start_exposure("P0002", 2, photo, "psoriasis", ["psoriasis"])
+    key = opened.store.jobs.next_key("P0002", 2)
+    opened.store.jobs.start(key, "P0002", 2, request_to_json(ExplainRequest(key, "text", photo)), said)
+    opened.store.jobs.fail(key, said)
+    pages.append(open_page("monitor", account("anna", "viewer")))
+    assert list(tables(pages[-1])[0]["What"]) == [shown]
+    for page in pages:
+        assert not {"img", "a"} & set(drawn(page).tags)
+        assert "e.example" not in words(page)
+        assert not any("e.example" in str(table.value) for table in page.table)
+
+
+def bodies(page: AppTest) -> list[str]:
+    return [element.proto.body for element in page.get("html")]
 
 
 def test_nothing_is_shown_when_it_cannot_be_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +134,7 @@ def test_nothing_is_shown_when_it_cannot_be_written_down(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(services().store.researcher.audit, "add", full)
     page = page.selectbox(key="people_open").select("P0001").run()
-    assert not page.table, "the list only"
+    assert not tables(page), "the list only"
     assert page.error
 
 
@@ -153,7 +186,7 @@ def test_withdrawing_needs_the_number_and_leaves_nothing() -> None:
     assert audited()[-1] == ("participant withdrawn and erased", "P0001", "")
     assert "No answers are kept" in words(page)
     assert "nothing is left to do" in words(page)
-    assert not page.table
+    assert not tables(page)
 
 
 def test_a_backup_that_a_withdrawal_does_not_reach_is_named(db: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def test_its_commands_run_in_their_order(tmp_path: Path, monkeypatch: pytest.Mon
         done.append(name)
     assert done == ["check", "serve", "serve", "panel", "invite"]
     assert printed.count("https://study.example.org/?code=") == 40
+    audited = json.loads(ran("study_app", "audit", "--json", "--db", "study.db"))
+    assert [(row["action"], row["subject"], row["detail"]) for row in reversed(audited)] == [
+        ("exported", "list for the recruiting site, as panel.csv", "without numbers"),
+        ("participants' invitations made", "skingen", "40"),
+    ]
     with Path("panel.csv").open(newline="") as file:
         rows = [(row["PROLIFIC_PID"], row["outcome"], row["code"]) for row in csv.DictReader(file)]
     assert rows == [("test1", "completed", "C1ABC234"), ("test2", "not finished", "")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from study_app.researcher import login, session
 from study_app.services import services
 from study_app.study.access import sessions
+from tests.study_app.conftest import ENGLISH
 from tests.study_app.people import arrive, walk_to
 from tests.study_app.researcher_app import (
     APP,
@@ -19,6 +21,7 @@ from tests.study_app.researcher_app import (
     account,
     app_without_models,
     open_page,
+    tables,
     words,
 )
 
@@ -155,9 +158,9 @@ def test_the_audit_is_shown_and_narrowed_down() -> None:
     token = account("anna", "owner")
     account("ben", "viewer")
     page = open_page("audit", token)
-    assert set(page.table[0].value["Who"]) == {"anna", "ben"}
+    assert set(tables(page)[0]["Who"]) == {"anna", "ben"}
     page = page.selectbox(key="audit_who").select("ben").run()
-    assert list(page.table[0].value["What"]) == ["Signed in", "Password set by invitation"]
+    assert list(tables(page)[0]["What"]) == ["Signed in", "Password set by invitation"]
 
 
 def test_the_monitor_shows_the_flow_of_each_sequence_and_where_people_are() -> None:
@@ -171,3 +174,18 @@ def test_the_monitor_shows_the_flow_of_each_sequence_and_where_people_are() -> N
     assert arms[["Start", "P1", "P2", "Done"]].sum().tolist() == [2, 2, 1, 1]
     assert [metric.value for metric in page.metric][:2] == ["1 of 32", "1"]
     assert "Nobody has left early." in words(page)
+
+
+def test_the_monitor_tells_sequences_apart_whose_conditions_begin_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = ENGLISH.read_text()
+    for before, after in (("text", "words"), ("cases", "pictures"), ("generated", "photos")):
+        text = text.replace(f"key: {before}\n", f"key: {after}\n").replace(f"{{{before}}}", f"{{{after}}}")
+    study = tmp_path / "study.yaml"
+    study.write_text(text)
+    monkeypatch.setenv("SKINGEN_STUDY", str(study))
+    page = open_page("monitor", account("anna", "viewer"))
+    assert not page.error
+    arms = page.table[0].value
+    assert set(arms["Sequence"]) == {"·".join(order) for order in permutations(("W", "Pi", "Ph"))}

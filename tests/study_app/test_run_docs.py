@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from study_app.study.store import Store
 from tests.study_app.docs_commands import commands, ran, remove_database
 
 FEWER = {"32": "6", "200": "20"}
@@ -18,8 +19,12 @@ def test_its_commands_run_in_their_order(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     done = []
     for program, *words in commands("run-the-skingen-study.md"):
+        if words[0] == "account":
+            with_owner(Path("study.db"))
         said = ran(program, *(FEWER.get(word, word) for word in words))
         done.append(words[0])
+        if words[0] == "account":
+            assert "/researcher?invitation=" in said
         if words[0] == "power":
             assert "participants" in said
         if words[0] == "serve":
@@ -30,7 +35,14 @@ def test_its_commands_run_in_their_order(tmp_path: Path, monkeypatch: pytest.Mon
             remove_database(Path("study.db"))
             shutil.copyfile("try.db", "study.db")
     assert done == [
-        "check", "power", "simulate", "report", "serve", "serve", "status", "backup", "withdraw", "exclude", "export",
-        "report", "reproduce",
+        "check", "power", "simulate", "report", "serve", "serve", "status", "backup", "account", "withdraw", "exclude",
+        "export", "report", "reproduce",
     ]  # fmt: skip
     assert {"try-report", "report", "backup.db", "study.zip", "paper"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def with_owner(db: Path) -> None:
+    """Who followed the page set a password at the first start."""
+    store = Store.open(db)
+    store.researcher.set_password("correct horse battery")
+    store.close()

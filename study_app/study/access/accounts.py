@@ -22,6 +22,8 @@ MAX_LENGTH = 256
 INVITED_FOR = timedelta(days=7)
 FIRST_OWNER = "owner"
 """Name of the account that a password from before there were accounts becomes."""
+INVITATION = "invitation"
+"""Parameter of the link that somebody invited opens."""
 _NAME = re.compile(r"[\w][\w .@+-]{0,38}[\w]\Z")
 _SELECT = "SELECT name, role, password_hash, invitation_until, created_at, closed_at FROM account"
 HASHER = PasswordHasher()  # argon2id, RFC 9106's low-memory profile
@@ -30,6 +32,11 @@ HASHER = PasswordHasher()  # argon2id, RFC 9106's low-memory profile
 def hashed_token(token: str) -> str:
     """A fast hash is enough: tokens have 256 random bits, there is nothing to guess."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def invitation_page(code: str) -> str:
+    """Where the invited choose their password; comes after the app's address and a slash."""
+    return f"researcher?{INVITATION}={code}"
 
 
 class Accounts:
@@ -72,17 +79,16 @@ class Accounts:
         return code
 
     def invite_again(self, by: str, name: str) -> str:
-        """A new link for a forgotten password or a closed account. The old password works until it is used."""
-        code, now = secrets.token_urlsafe(32), self._file.now()
+        """A new link for a forgotten password or a closed account. The old password works until it is used. Raises
+        Refused."""
         with self._file.write() as conn:
             check_owner(conn, by)
-            known = _known(conn, name)
-            conn.execute(
-                "UPDATE account SET invitation_hash = ?, invitation_until = ? WHERE name = ?",
-                (hashed_token(code), self._until(), known.name),
-            )
-            append(conn, now, by, Action.invited, known.name, f"{known.role}, new link")
-        return code
+            return self._new_link(conn, by, name)
+
+    def recover(self, by: str, name: str) -> str:
+        """As `invite_again`, by whoever has the files: the only owner has nobody to ask. Raises Refused."""
+        with self._file.write() as conn:
+            return self._new_link(conn, by, name)
 
     def invited(self, code: str) -> Account | None:
         """Whose invitation it is; None when it is unknown, used or too old."""
@@ -135,6 +141,15 @@ class Accounts:
             _check_an_owner_is_left(conn)
             append(conn, now, by, Action.account_closed, known.name)
 
+    def _new_link(self, conn: sqlite3.Connection, by: str, name: str) -> str:
+        known, code = _known(conn, name.strip()), secrets.token_urlsafe(32)
+        conn.execute(
+            "UPDATE account SET invitation_hash = ?, invitation_until = ? WHERE name = ?",
+            (hashed_token(code), self._until(), known.name),
+        )
+        append(conn, self._file.now(), by, Action.invited, known.name, f"{known.role}, new link")
+        return code
+
     def _until(self) -> str:
         return stamp(self._file.database.clock() + INVITED_FOR)
 
@@ -183,7 +198,8 @@ def _check_role(role: str) -> None:
 def _known(conn: sqlite3.Connection, name: str) -> Account:
     row = conn.execute(f"{_SELECT} WHERE name = ?", (name,)).fetchone()
     if row is None:
-        raise Refused(f"There is no account '{name}'.")
+        names = ", ".join(each["name"] for each in conn.execute("SELECT name FROM account ORDER BY name"))
+        raise Refused(f"There is no account '{name}'; accounts are {names}.")
     return _account(row)
 
 

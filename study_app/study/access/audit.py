@@ -33,6 +33,7 @@ class Action(StrEnum):
     withdrawn = "participant withdrawn and erased"
     link_renewed = "new link for participant"
     exported = "exported"
+    invitations_made = "participants' invitations made"
     study_state = "study state changed"
     not_done = "failed, not done"
 
