@@ -33,7 +33,7 @@ def show(services: Services, visit: Visit) -> None:
 
 def _withdrawn(services: Services, participant: str) -> None:
     """Also after a withdrawal by the participant, who can do nothing about a backup."""
-    left = backups_with(services.database, participant)
+    left = backups_with(services.store.database, participant)
     if not left:
         st.markdown("Withdrawn: nothing is left to do.")
         return
