@@ -188,7 +188,8 @@ def _with_shown(data: StudyData, raw: RawTables, completed: list[str]) -> StudyD
 
 def _asked(raw: RawTables, run_kind: str, study: str | None, definition: str | None) -> _Asked:
     """Who is meant; at least one of them completed."""
-    people, notes = people_of(raw)
+    people, said = people_of(raw)
+    notes = (*raw.notes, *said)
     study = one_study(raw, people, study)
     people = of_kind(people[people["study"] == study], run_kind, raw.source)
     asked = _Asked(
