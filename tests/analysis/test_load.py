@@ -232,6 +232,25 @@ def test_a_six_in_a_csv_names_the_line_of_the_file(tmp_path: Path) -> None:
     assert load(path, scale=(1, 7)).n == 2
 
 
+@pytest.mark.parametrize(
+    ("named", "cases"), [({}, 1), ({}, 2), ({"a>b>c": "ABC", "b>c>a": "BCA", "c>a>b": "CAB"}, 1)]
+)
+def test_cases_are_counted_where_sequences_say_their_conditions(
+    tmp_path: Path, named: dict[str, str], cases: int
+) -> None:
+    rows = [
+        f"P{who},{named.get(order, order)},{period},{order[(period - 1) // cases * 2]},trust,{1 + (who + period) % 5}"
+        for who, order in enumerate(("a>b>c", "b>c>a", "c>a>b") * 2)
+        for period in range(1, 3 * cases + 1)
+    ]
+    path = tmp_path / "ratings.csv"
+    path.write_text("\n".join(["participant,sequence,period,condition,item,value", *rows]))
+    data = load(path)
+    assert data.cases == cases
+    assert any("cases in each system" in note for note in data.notes) == (cases > 1)
+    assert data.sequences["P1"] == "b>c>a"
+
+
 def test_a_csv_with_its_siblings_equals_the_database(tmp_path: Path, database: Path) -> None:
     book = answered(6)
     book.person("P0101", "withdrawn")
