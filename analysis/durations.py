@@ -45,7 +45,8 @@ def _quartiles(seconds: Floats) -> Facts:
 
 
 def over_conditions(data: StudyData, wide: pd.DataFrame) -> Facts:
-    """``friedman`` of seconds, (participants, conditions); null where participants did not all meet the same conditions."""
+    """``friedman`` of seconds, (participants, conditions); null in designs in which participants met different
+    conditions."""
     if data.between or groups_of(data):
         return with_notes({"friedman": None}, "participants did not all meet the same conditions")
     test = friedman(wide.dropna().to_numpy(float))

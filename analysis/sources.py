@@ -116,8 +116,8 @@ def _read_database(path: Path) -> RawTables:
 
 
 def _refuse_older(connection: sqlite3.Connection, path: Path) -> None:
-    """The views of an older app lack scores and sliders, and have means in the place of several cases: read as they are,
-    they would give another analysis than the same rows give in today's views, and nobody would see it."""
+    """The views of an older app lack scores and sliders, and have means in the place of several cases. As they are,
+    they would give another analysis than today's views of the same rows, and nobody would see it."""
     ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
     if ours and not _has(connection, "scores"):
         raise InputError(
@@ -179,9 +179,9 @@ def _said_of_older(frames: Mapping[str, pd.DataFrame | None]) -> tuple[str, ...]
     if not lacking:
         return ()
     return (
-        f"Without {' and '.join(lacking)}, scores and sliders that the study has are not in this report, and several cases "
-        "in a condition may be one mean. Of an export of an older version, bring the database up to date with python -m "
-        "study_app status --db FILE and export it again.",
+        f"Without {' and '.join(lacking)}, scores and sliders that the study has are not in this report, and several "
+        "cases in a condition may be one mean. Of an export of an older version, bring the database up to date with "
+        "python -m study_app status --db FILE and export it again.",
     )
 
 

@@ -32,8 +32,8 @@ def show(services: Services, visit: Visit) -> None:
 
 
 def _withdrawn(services: Services, participant: str) -> None:
-    """Also after a withdrawal by the participant, who can do nothing about a backup, and after one under a version of the
-    app that did not reach backups."""
+    """Also after a withdrawal by the participant, who can do nothing about a backup, and after one under a version of
+    the app that did not reach backups."""
     left = backups_with(services.store.database, participant)
     if not left:
         st.markdown("Withdrawn: nothing is left to do.")

@@ -1,7 +1,7 @@
 """The copies of a database that migrations leave beside it (study.before-v5.db): named, and reached by a withdrawal.
 
-Each is there to go back to the version of the app that wrote it, until the researcher deletes it. The name alone does not
-tell whose copy it is: where a new database took the name of an older one, that one's copies lie beside it still.
+Each is there to go back to the version of the app that wrote it, until the researcher deletes it. The name alone does
+not tell whose copy it is: where a new database took the name of an older one, that one's copies lie beside it still.
 """
 
 from __future__ import annotations

@@ -232,9 +232,7 @@ def test_a_six_in_a_csv_names_the_line_of_the_file(tmp_path: Path) -> None:
     assert load(path, scale=(1, 7)).n == 2
 
 
-@pytest.mark.parametrize(
-    ("named", "cases"), [({}, 1), ({}, 2), ({"a>b>c": "ABC", "b>c>a": "BCA", "c>a>b": "CAB"}, 1)]
-)
+@pytest.mark.parametrize(("named", "cases"), [({}, 1), ({}, 2), ({"a>b>c": "ABC", "b>c>a": "BCA", "c>a>b": "CAB"}, 1)])
 def test_cases_are_counted_where_sequences_say_their_conditions(
     tmp_path: Path, named: dict[str, str], cases: int
 ) -> None:
