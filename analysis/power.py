@@ -3,8 +3,8 @@
 A simulated rating is the middle of the scale, plus the person (normal, PERSON_SD), plus noise (normal,
 NOISE_SD), plus the planned effect, rounded to a point of the scale. ``python -m study_app simulate`` tries a planned
 study as a whole, with the same spread of people and noise; its answers lie higher, around 0.6 of the scale's range in
-the place of its middle, so that more of them meet the upper end. Between subjects a participant rates one condition, and
-n counts the participants of all conditions together. Of several cases in a condition the mean is tested.
+the place of its middle, so that more of them meet the upper end. Between subjects a participant rates one condition,
+and n counts the participants of all conditions together. Of several cases in a condition the mean is tested.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def _read_database(path: Path) -> RawTables:
             simulated = _is_simulated(connection)
     except sqlite3.Error as error:
         raise InputError(f"{path}: SQLite cannot read it ({error}). Try a backup.") from error
-    return RawTables(source=path, simulated=simulated, **frames)
+    return RawTables(source=path, simulated=simulated, notes=(), **frames)
 
 
 def _refuse_older(connection: sqlite3.Connection, path: Path) -> None:
