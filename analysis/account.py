@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from analysis.export import Table
 from analysis.model import StudyData
+from analysis.people import by_rule
 
 MOST_NAMED = 6
 
@@ -18,7 +19,7 @@ def accounted(table: Table, data: StudyData) -> Table:
 
 
 def _people(data: StudyData) -> str:
-    gone = ", ".join(f"{number} {reason}" for reason, number in data.left_out.items())
+    gone = ", ".join(f"{number} {reason}" for reason, number in by_rule(data.left_out).items())
     return f"{data.n} participants analysed; {f'left out: {gone}' if gone else 'nobody left out'}."
 
 

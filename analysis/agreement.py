@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.describe import NOTHING, half_up
+from analysis.durations import over_conditions
 from analysis.export import Table
 from analysis.facts import Facts, with_notes
-from analysis.friedman import friedman
 from analysis.model import LIKERT, ONCE, Item, StudyData, pivoted
 
 
@@ -58,9 +58,7 @@ def _answer_times(data: StudyData) -> Facts | None:
                 **{"low": low, "high": high},
             }
     wide = pivoted(rows, "condition", "response_s").reindex(columns=list(found))  # systems that answered anybody
-    test = friedman(wide.dropna().to_numpy(float))
-    facts = {"n": test.n, "chi2": test.chi2, "df": test.df, "p": test.p_asymptotic, "p_exact": test.p_exact}
-    return {**found, "friedman": with_notes(facts, test.note or test.exact_note)}
+    return {**found, **over_conditions(data, wide)}
 
 
 def _consistency(data: StudyData) -> Facts | None:

@@ -34,9 +34,7 @@ def page_times(data: StudyData) -> Facts | None:
     cells: Facts = {key: _quartiles(seconds.to_numpy(float)) for key, seconds in of.items()}
     if not keys:
         return {**cells, **with_notes({"friedman": None}, "rated once: there are no conditions to compare")}
-    if data.between or groups_of(data):
-        return {**cells, **with_notes({"friedman": None}, "nobody met every condition")}
-    return {**cells, "friedman": _test(pivoted(rows, "condition", "seconds").reindex(columns=keys))}
+    return {**cells, **over_conditions(data, pivoted(rows, "condition", "seconds").reindex(columns=keys))}
 
 
 def _quartiles(seconds: Floats) -> Facts:
@@ -46,7 +44,11 @@ def _quartiles(seconds: Floats) -> Facts:
     return {"n": int(seconds.size), "median": median, "q1": q1, "q3": q3}
 
 
-def _test(wide: pd.DataFrame) -> Facts:
+def over_conditions(data: StudyData, wide: pd.DataFrame) -> Facts:
+    """``friedman`` of seconds, (participants, conditions); null in designs in which participants met different
+    conditions."""
+    if data.between or groups_of(data):
+        return with_notes({"friedman": None}, "participants did not all meet the same conditions")
     test = friedman(wide.dropna().to_numpy(float))
     facts = {"n": test.n, "chi2": test.chi2, "df": test.df, "p": test.p_asymptotic, "p_exact": test.p_exact}
-    return with_notes(facts, test.note or test.exact_note)
+    return {"friedman": with_notes(facts, test.note or test.exact_note)}

@@ -135,7 +135,7 @@ def _counted(
     items, wording_notes = _items(raw, asked.study, hashes, rows, scale)
     scores, score_notes = _scores(raw, asked.study, hashes, items)
     conditions = _conditions(raw, asked.study, hashes, rows)
-    cases = cases_per_condition(rows)
+    cases = cases_per_condition(rows, conditions)
     ratings, bad = checked_ratings(rows, items, conditions, raw.source.name, exclude_bad_rows, cases > 1)
     notes = (*wording_notes, *score_notes, *_said_of(bad), *_said_of_cases(cases))
     measures = _named_apart((*items, *(measure(score, items) for score in scores)))
@@ -156,12 +156,15 @@ def _met(
     return kept, (f"Nobody who completed the study was allocated {others}, which is in no figure, table or test yet.",)
 
 
-def cases_per_condition(rows: pd.DataFrame) -> int:
-    """How many cases each participant met in each condition: the periods are more than a sequence's conditions."""
+def cases_per_condition(rows: pd.DataFrame, conditions: tuple[Condition, ...]) -> int:
+    """How many cases each participant met in each condition: the periods are more than a sequence's conditions. 1 where
+    the sequences are names (ABC) and do not say which conditions they are of."""
     if "sequence" not in rows or "period" not in rows:
         return 1
     periods = pd.to_numeric(rows["period"], errors="coerce")
-    met = rows["sequence"].map(lambda sequence: str(sequence).count(">") + 1 if sequence else None).astype(float)
+    keys = {condition.key for condition in conditions}
+    parts = {sequence: str(sequence).split(">") for sequence in rows["sequence"].unique() if sequence}
+    met = rows["sequence"].map({name: len(found) for name, found in parts.items() if keys & set(found)}).astype(float)
     share = (periods / met).max()
     return 1 if pd.isna(share) else max(1, math.ceil(share))
 
@@ -188,7 +191,8 @@ def _with_shown(data: StudyData, raw: RawTables, completed: list[str]) -> StudyD
 
 def _asked(raw: RawTables, run_kind: str, study: str | None, definition: str | None) -> _Asked:
     """Who is meant; at least one of them completed."""
-    people, notes = people_of(raw)
+    people, said = people_of(raw)
+    notes = (*raw.notes, *said)
     study = one_study(raw, people, study)
     people = of_kind(people[people["study"] == study], run_kind, raw.source)
     asked = _Asked(

@@ -13,6 +13,7 @@ from analysis.facts import Facts
 from analysis.friedman import EXACT_N
 from analysis.mixed_design import groups_of
 from analysis.model import SCORE, Item, StudyData
+from analysis.people import by_rule
 
 HASH_SHOWN = 12
 
@@ -24,7 +25,7 @@ def paragraph(data: StudyData, facts: Facts) -> str:
 
 def _design(data: StudyData) -> Iterator[str]:
     systems = ", ".join(condition.label for condition in data.conditions)
-    gone = ", ".join(f"{number} {reason}" for reason, number in data.left_out.items()) or "nobody"
+    gone = ", ".join(f"{number} {reason}" for reason, number in by_rule(data.left_out).items()) or "nobody"
     yield f"{data.n} participants completed the study and were analysed (left out: {gone})."
     if data.repeated_items and len(data.conditions) > 1:
         compared = f"of {len(data.conditions)} systems ({systems}) on {_items(_rated(data.repeated_items))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,9 @@ REASONS = {
     "excluded": "excluded",
     "withdrawn": "withdrawn",
 }
+
+FAILED_CHECKS = "failed attention checks"
+"""The one reason for which the study app itself excludes; a researcher typed the others."""
 
 
 def people_of(raw: RawTables) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -79,6 +83,19 @@ def left_out_of(people: pd.DataFrame) -> dict[str, int]:
         words = REASONS.get(str(outcome), str(outcome))
         words = f"{words}: {reason}" if reason else words
         counts[words] = counts.get(words, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def by_rule(left_out: Mapping[str, int]) -> dict[str, int]:
+    """The counts of `left_out_of` for texts that are made to be published. What was typed about somebody may tell who
+    they are: it stands in the account of the participants alone (the flow chart, its table, results.json). What the app
+    says by itself stays: why it screened out, and failed checks."""
+    counts: dict[str, int] = {}
+    for words, number in left_out.items():
+        outcome, _, reason = words.partition(": ")
+        if reason and outcome != REASONS["screened_out"] and reason != FAILED_CHECKS:
+            words = f"{outcome} by a researcher" if outcome == REASONS["excluded"] else outcome
+        counts[words] = counts.get(words, 0) + number
     return dict(sorted(counts.items()))
 
 

@@ -1,9 +1,10 @@
 """How many participants does a study need, within or between subjects? By simulation, with the study's own tests.
 
 A simulated rating is the middle of the scale, plus the person (normal, PERSON_SD), plus noise (normal,
-NOISE_SD), plus the planned effect, rounded to a point of the scale: what ``python -m study_app simulate``
-draws, so that a planned study can be tried as a whole as well. Between subjects a participant rates one condition, and
-n counts the participants of all conditions together. Of several cases in a condition the mean is tested.
+NOISE_SD), plus the planned effect, rounded to a point of the scale. ``python -m study_app simulate`` tries a planned
+study as a whole, with the same spread of people and noise; its answers lie higher, around 0.6 of the scale's range in
+the place of its middle, so that more of them meet the upper end. Between subjects a participant rates one condition,
+and n counts the participants of all conditions together. Of several cases in a condition the mean is tested.
 """
 
 from __future__ import annotations
@@ -237,8 +238,8 @@ def power_at(
 def sample_size(plan: Plan, target: float, at: Callable[[int], Power]) -> tuple[int | None, list[Power]]:
     """The smallest multiple of ``plan.block`` with that power, and all sizes that were tried, by n.
 
-    Doubles until the target is reached, then halves the interval: power grows with n but for the Monte
-    Carlo error. None where LARGEST_N does not reach it.
+    Doubles until the target is reached, at most to the last multiple up to LARGEST_N, then halves the interval: power
+    grows with n but for the Monte Carlo error. None where that last one does not reach it.
 
     Args:
         at: n -> its power.
@@ -249,11 +250,12 @@ def sample_size(plan: Plan, target: float, at: Callable[[int], Power]) -> tuple[
         tried[blocks] = at(blocks * plan.block)
         return tried[blocks].power >= target
 
-    low, high = 0, max(1, math.ceil(12 / plan.block))
+    most = max(1, LARGEST_N // plan.block)
+    low, high = 0, min(most, math.ceil(12 / plan.block))
     while not reached(high):
-        low, high = high, high * 2
-        if high * plan.block > LARGEST_N:
+        if high == most:
             return None, [tried[blocks] for blocks in sorted(tried)]
+        low, high = high, min(most, high * 2)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) else (middle, high)

@@ -29,6 +29,7 @@ from analysis.mixed_design import groups_of
 from analysis.mixed_table import mixed_tests
 from analysis.model import SCORE, StudyData
 from analysis.pairs import pairs_table
+from analysis.people import by_rule
 from analysis.pictures import KINDS, Picture
 from analysis.reliance_table import reliance_table
 from analysis.results import results, versions
@@ -127,7 +128,7 @@ class Summary:
     @property
     def headline(self) -> str:
         """``40 completed participants, live run only, 2 left out (2 withdrawn).``"""
-        gone = self.data.left_out
+        gone = by_rule(self.data.left_out)
         account = ", ".join(f"{number} {reason}" for reason, number in gone.items())
         left_out = f"{sum(gone.values())} left out ({account})" if gone else "nobody left out"
         people = "participant" if self.n == 1 else "participants"

@@ -7,6 +7,7 @@ that follow need one rule and not two.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from analysis.errors import InputError
 from analysis.model import DECISIONS, EXPOSURES, PAIRS, QUESTIONS, REPLIES, SCORES
 
 SQLITE_MAGIC = b"SQLite format 3\x00"
+APPLICATION_ID = 0x534B474E
+"""In the header of the study app's databases, "SKGN": tells them from tables made by hand."""
 META = ("key", "value")
 REQUIRED: dict[str, tuple[str, ...]] = {
     "ratings": ("study", "definition_hash", "run_kind", "participant", "condition", "item", "value"),
@@ -60,7 +63,8 @@ MISSING = frozenset({"", "NA", "NULL"})
 
 @dataclass(frozen=True)
 class RawTables:
-    """The views as read. Everything but ``ratings`` is None where a CSV came without it."""
+    """The views as read. Every frame but ``ratings`` is None where a CSV came without it; ``notes``: what a reader must
+    know of a source that may not have everything."""
 
     source: Path
     ratings: pd.DataFrame
@@ -75,6 +79,7 @@ class RawTables:
     pairs: pd.DataFrame | None = None
     scores: pd.DataFrame | None = None
     questions: pd.DataFrame | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_tables(path: Path) -> RawTables:
@@ -85,7 +90,8 @@ def read_tables(path: Path) -> RawTables:
     one transaction.
 
     Raises:
-        InputError: no such file, not a study database, or a column is missing.
+        InputError: no such file, not a study database, one that an older version of the app wrote, or a column is
+            missing.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file. Give a study database or a CSV of its ratings.")
@@ -100,17 +106,29 @@ def _read_database(path: Path) -> RawTables:
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             connection.execute("BEGIN")  # one snapshot, also while participants are answering
+            _refuse_older(connection, path)
             frames = {name: _read_view(connection, path, name) for name in REQUIRED}
             frames |= {name: _read_view(connection, path, name) for name in OPTIONAL if _has(connection, name)}
             simulated = _is_simulated(connection)
     except sqlite3.Error as error:
         raise InputError(f"{path}: SQLite cannot read it ({error}). Try a backup.") from error
-    return RawTables(source=path, simulated=simulated, **frames)
+    return RawTables(source=path, simulated=simulated, notes=(), **frames)
+
+
+def _refuse_older(connection: sqlite3.Connection, path: Path) -> None:
+    """The views of an older app lack scores and sliders, and have means in the place of several cases. As they are,
+    they would give another analysis than today's views of the same rows, and nobody would see it."""
+    ours = connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+    if ours and not _has(connection, "scores"):
+        raise InputError(
+            f"{path}: written by an older version of the study app. Bring it up to date once with "
+            f"python -m study_app status --db {path} (a copy of how it was stays beside it)."
+        )
 
 
 def _read_view(connection: sqlite3.Connection, path: Path, name: str) -> pd.DataFrame:
     if not _has(connection, name):
-        raise InputError(f"{path}: no view '{name}'. This is not a study database, or of an older version.")
+        raise InputError(f"{path}: no view '{name}'. This is not a study database.")
     # Of optional views only what is used: some of their columns are dear. Names are keys and values of above.
     there = {row[1] for row in connection.execute(f"PRAGMA table_info({name})")}
     wanted = ", ".join(f'"{column}"' for column in OPTIONAL.get(name, ()) if column in there) or "*"
@@ -148,7 +166,23 @@ def _read_csv_folder(path: Path) -> RawTables:
     meta = path.with_name("meta.csv")
     marks = _read_csv(meta, "meta") if meta.is_file() else pd.DataFrame(columns=["key", "value"])
     simulated = any(_is_set(value) for value in marks["value"][marks["key"] == "simulated"])
-    return RawTables(source=path, ratings=ratings, simulated=simulated, **frames)
+    return RawTables(source=path, ratings=ratings, simulated=simulated, notes=_said_of_older(frames), **frames)
+
+
+def _said_of_older(frames: Mapping[str, pd.DataFrame | None]) -> tuple[str, ...]:
+    """A note where items are described, but not as exports describe them today; none on ratings that come alone."""
+    items = frames["items"]
+    if items is None:
+        return ()
+    lacking = ["scores.csv"] if frames["scores"] is None else []
+    lacking += [] if "kind" in items else ["the column 'kind' in items.csv"]
+    if not lacking:
+        return ()
+    return (
+        f"Without {' and '.join(lacking)}, scores and sliders that the study has are not in this report, and several "
+        "cases in a condition may be one mean. Of an export of an older version, bring the database up to date with "
+        "python -m study_app status --db FILE and export it again.",
+    )
 
 
 def _read_csv(path: Path, name: str) -> pd.DataFrame:

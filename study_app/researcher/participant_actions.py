@@ -33,13 +33,16 @@ def show(services: Services, visit: Visit) -> None:
 
 
 def _withdrawn(services: Services, participant: str) -> None:
-    """Also after a withdrawal by the participant, who can do nothing about a backup."""
-    left = backups_with(services.database, participant)
+    """Also after a withdrawal by the participant, who can do nothing about a backup, and after one under a version of
+    the app that did not reach backups."""
+    left = backups_with(services.store.database, participant)
     if not left:
         st.markdown("Withdrawn: nothing is left to do.")
         return
     names = ", ".join(f"`{backup}`" for backup in left)
-    st.warning(f"Withdrawn, but not erased in {names}, which could not be written. Delete these backups.")
+    st.warning(f"Withdrawn, but not erased in {names}. Erase there, too; where that fails, delete these backups.")
+    if st.button("Erase in these backups", icon=":material/delete_forever:", key=f"erase_again_{participant}"):
+        _erase(services, participant)
 
 
 def _link(services: Services, participant: str) -> None:
@@ -95,6 +98,11 @@ def _withdraw(services: Services, participant: str) -> None:
     if (typed or "").strip().upper() != participant:
         st.warning(f"Nothing was erased: type {participant} first.")
         return
+    _erase(services, participant)
+
+
+def _erase(services: Services, participant: str) -> None:
+    """Harmless when repeated."""
     try:
         who = with_role("editor").name
         with services.store.researcher.audit.around(who, Action.withdrawn, participant):

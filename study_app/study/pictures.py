@@ -8,7 +8,7 @@ from dataclasses import replace
 from study_app.study.database import Database
 from study_app.study.errors import Refused
 from study_app.study.exposures import owns
-from study_app.study.migration_backups import erase_in_backups
+from study_app.study.migration_backups import backups_of, erase_in
 from study_app.study.snapshots import participant_row
 from study_app.study.withdrawal import Erased, erase_rows
 
@@ -40,9 +40,10 @@ class PictureOwners:
     def withdraw(self, participant: str, erase_files: Callable[[tuple[str, ...]], None]) -> Erased:
         """Erase what the participant gave, here and in the backups of migrations; a tombstone with the date stays.
         Called by `MediaStore.withdraw`, whose ``erase_files(pictures)`` removes those nobody else owns. Idempotent."""
+        backups = backups_of(self._database)  # first, because it may be refused while nothing is erased yet
         with self._database.write() as conn:
             participant_row(conn, participant)
             now = self._database.now()
             erased = erase_rows(conn, participant, now)
             erase_files(erased.pictures)
-        return replace(erased, backups_left=erase_in_backups(self._database.path, participant, now))
+        return replace(erased, backups_left=erase_in(backups, participant, now))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from analysis.facts import as_json
 from analysis.report import files, html, summarise
@@ -68,6 +72,39 @@ def test_several_pages_of_a_condition_are_each_one_and_tested_by_their_mean(tmp_
     found = times(path)
     assert found["a"] == {"n": 8, "median": 20.0, "q1": 15.0, "q3": 25.0}
     assert found["friedman"]["n"] == 4
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        {"one": ("text",), "other": ("cases",)},  # between subjects
+        {"one": ("text", "cases"), "other": ("text", "generated")},
+        {"one": ("text", "cases"), "other": ("text", "cases", "generated")},
+    ],
+)
+def test_times_of_who_met_other_conditions_are_described_and_not_tested(
+    tmp_path: Path, groups: dict[str, tuple[str, ...]]
+) -> None:
+    book, replies = Book(), []
+    book.define()
+    for number in range(8):
+        order = groups["one" if number % 2 else "other"]
+        person = book.person(f"P{number:04d}", sequence=">".join(order))
+        for period, condition in enumerate(order, 1):
+            book.rate(person, "trust", 1 + (number + period) % 5, condition)
+            book.ratings[-1] |= {"period": period, "duration_s": 10.0 + number}
+            replies.append((person["participant"], condition, 2.0 + number))
+    path = book.write(tmp_path / "study.db")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE replies (participant, condition, response_s)")
+        connection.executemany("INSERT INTO replies VALUES (?, ?, ?)", replies)
+    summary = summarise(path)
+    for name in ("answer_times", "page_times"):
+        found = summary.facts[name]
+        assert found["text"]["n"] == sum("text" in groups["one" if number % 2 else "other"] for number in range(8))
+        assert found["friedman"] is None
+        assert found["friedman_note"] == "participants did not all meet the same conditions"
+    assert not [one for one in summary.said if "times" in one.test]
 
 
 def test_without_a_clock_nothing_is_said(tmp_path: Path) -> None:

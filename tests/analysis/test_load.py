@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from analysis.errors import InputError, NoData
 from analysis.load import load
+from study_app.__main__ import cli
 from tests.analysis.builder import COLUMNS, HASH, Book, answered
 
 
@@ -173,6 +175,20 @@ def test_a_database_without_the_views(database: Path) -> None:
         load(database)
 
 
+@pytest.mark.parametrize("schema", sorted((Path(__file__).parents[1] / "study_app" / "databases").glob("*.sql")))
+def test_views_of_an_older_app_are_brought_up_to_date_first(database: Path, schema: Path) -> None:
+    """As they are they have no scores and no sliders, and means of several cases."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript(schema.read_text())
+        kinds = dict(connection.execute("SELECT run_kind, count(*) FROM participants GROUP BY 1 ORDER BY 1"))
+    run_kind = next(iter(kinds))
+    advice = f"older version.*python -m study_app status --db {database} "
+    with pytest.raises(InputError, match=advice):
+        load(database, run_kind)
+    assert CliRunner().invoke(cli, ["status", "--db", str(database)]).exit_code == 0
+    assert load(database, run_kind).items[0].kind == "likert"
+
+
 def as_csv(book: Book, folder: Path, names: tuple[str, ...]) -> Path:
     for name in names:
         frame = pd.DataFrame(getattr(book, name), columns=COLUMNS[name].split())
@@ -193,6 +209,19 @@ def test_a_csv_of_ratings_alone(tmp_path: Path) -> None:
     assert "everyone with a rating counts as completed" in data.notes[0]
 
 
+def test_a_folder_without_scores_and_kinds_says_what_it_may_lack(tmp_path: Path) -> None:
+    names = ("ratings", "participants", "items", "conditions")
+    (note,) = load(as_csv(answered(4), tmp_path, names)).notes
+    assert note.startswith("Without scores.csv and the column 'kind' in items.csv, scores and sliders")
+    assert "export it again" in note
+    items = pd.read_csv(tmp_path / "items.csv").assign(kind="likert")
+    items.to_csv(tmp_path / "items.csv", index=False)
+    (note,) = load(tmp_path / "ratings.csv").notes
+    assert note.startswith("Without scores.csv, scores")
+    (tmp_path / "scores.csv").write_text("definition_hash,study,score,label,method,items,reverse,add,times\n")
+    assert load(tmp_path / "ratings.csv").notes == ()
+
+
 def test_a_six_in_a_csv_names_the_line_of_the_file(tmp_path: Path) -> None:
     book = answered(2)
     book.ratings[4]["value"] = 6
@@ -201,6 +230,23 @@ def test_a_six_in_a_csv_names_the_line_of_the_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"ratings.csv, ratings row 6 .* 6 is not on the scale from 1 to 5"):
         load(path)
     assert load(path, scale=(1, 7)).n == 2
+
+
+@pytest.mark.parametrize(("named", "cases"), [({}, 1), ({}, 2), ({"a>b>c": "ABC", "b>c>a": "BCA", "c>a>b": "CAB"}, 1)])
+def test_cases_are_counted_where_sequences_say_their_conditions(
+    tmp_path: Path, named: dict[str, str], cases: int
+) -> None:
+    rows = [
+        f"P{who},{named.get(order, order)},{period},{order[(period - 1) // cases * 2]},trust,{1 + (who + period) % 5}"
+        for who, order in enumerate(("a>b>c", "b>c>a", "c>a>b") * 2)
+        for period in range(1, 3 * cases + 1)
+    ]
+    path = tmp_path / "ratings.csv"
+    path.write_text("\n".join(["participant,sequence,period,condition,item,value", *rows]))
+    data = load(path)
+    assert data.cases == cases
+    assert any("cases in each system" in note for note in data.notes) == (cases > 1)
+    assert data.sequences["P1"] == "b>c>a"
 
 
 def test_a_csv_with_its_siblings_equals_the_database(tmp_path: Path, database: Path) -> None:

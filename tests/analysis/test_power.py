@@ -175,6 +175,14 @@ def test_the_search_finds_the_smallest_multiple_of_the_orders() -> None:
     assert sample_size(plan, 0.8, lambda n: Power(n, 1000, 0.1))[0] is None
 
 
+@pytest.mark.parametrize(("needed", "found"), [(900, 900), (991, 996), (997, None)])
+def test_the_search_goes_up_to_the_largest_balanced_size(needed: int, found: int | None) -> None:
+    plan = read_plan(STUDY, ["trust:generated=0.1"])
+    size, tried = sample_size(plan, 0.8, lambda n: Power(n, 1000, 0.8 if n >= needed else 0.5))
+    assert size == found
+    assert tried[-1].n == 996  # the last multiple of the six orders up to 1,000
+
+
 def test_command(tmp_path: Path) -> None:
     study = yaml.safe_load(STUDY.read_text())
     path = tmp_path / "study.yaml"

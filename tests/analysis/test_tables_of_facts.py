@@ -17,6 +17,7 @@ from analysis.errors import InputError
 from analysis.facts import as_json
 from analysis.load import load
 from analysis.report import Summary, summarise
+from study_app.study.outcomes import DECLINED, FAILED_CHECKS, NOT_ELIGIBLE
 from tests.analysis.builder import CONDITIONS, HASH, REPEATED, Book, Row, answered
 from tests.analysis.test_pictures import whole
 
@@ -64,11 +65,33 @@ def test_every_table_says_n_and_who_is_out(tmp_path: Path) -> None:
     summary = summarise(book.write(tmp_path / "study.db"), exclude_bad_rows=True)
     assert len(summary.tables) >= 9
     for table in summary.tables:
-        assert "8 participants analysed; left out: 1 abandoned, 1 excluded: failed attention check" in table.note
+        assert "8 participants analysed; left out: 1 abandoned, 1 excluded by a researcher" in table.note
         assert f"Ease of Understanding, SkinGPT + cases: {gone['participant']}" in table.note
         assert "1 rating left out as impossible" in table.note
         assert "participants analysed" in table.latex()
         assert r"\toprule" in table.latex()
+
+
+def test_what_a_researcher_typed_stands_in_the_account_of_the_participants_alone(tmp_path: Path) -> None:
+    book, typed = answered(6), "told us that her name is Xyzzy"
+    for number, (outcome, reason) in enumerate(
+        [
+            *(("excluded", typed), ("excluded", "a friend: answered"), ("excluded", FAILED_CHECKS)),
+            *(("screened_out", f"{NOT_ELIGIBLE}: age"), ("screened_out", DECLINED), ("abandoned", None)),
+        ]
+    ):
+        book.person(f"P09{number:02d}", outcome, exclusion_reason=reason, sequence="text>cases>generated")
+    summary = summarise(book.write(tmp_path / "study.db"))
+    said = (
+        f"1 abandoned, 2 excluded by a researcher, 1 excluded: {FAILED_CHECKS}, 1 screened out: {DECLINED}, "
+        f"1 screened out: {NOT_ELIGIBLE}: age"
+    )
+    assert f"6 left out ({said})." in summary.headline
+    assert f"(left out: {said})" in summary.methods
+    for table in summary.tables:
+        assert f"left out: {said}." in table.note
+        assert (typed in table.markdown()) == (table.name == "flow")
+    assert summary.facts["exclusions"]["participants"][f"excluded: {typed}"] == 1
 
 
 def test_table4_has_every_statement(summary: Summary) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -197,9 +198,37 @@ def test_a_backup_that_a_withdrawal_does_not_reach_is_named(db: Path) -> None:
     page = page.button(key="withdraw_P0001").click().run()
     assert services().store.state("P0001").status == "withdrawn"
     assert str(stranger) in page.warning[0].value
-    assert str(stranger) in open_participant("P0001").warning[0].value  # until it is deleted
+    page = page.button(key="erase_again_P0001").click().run()
+    assert str(stranger) in page.warning[0].value  # until it is deleted
     stranger.unlink()
     assert "nothing is left to do" in words(open_participant("P0001"))
+
+
+def test_who_withdrew_before_backups_were_reached_is_erased_there_by_a_button(db: Path) -> None:
+    """A version of the app that did not reach backups left P0001 whole in this one."""
+    secret = b"xyzzy-8841"
+    services().store.save_answer("P0002", "comments", "mine stays")
+    services().store.database.backup(db.with_name("study.before-v5.db"))
+    backup = db.with_name("study.before-v5.db")
+    conn = sqlite3.connect(backup)
+    conn.execute(
+        "INSERT INTO answer (participant, item, value, answered_at) VALUES ('P0001', 'comments', ?, 'now')",
+        (secret.decode(),),
+    )
+    conn.commit()
+    conn.close()
+    kept = backup.rename(db.with_name("aside"))
+    services().media.withdraw("P0001")
+    kept.rename(backup)
+    page = open_participant("P0001")
+    assert str(backup) in page.warning[0].value
+    assert secret in backup.read_bytes()
+    page = page.button(key="erase_again_P0001").click().run()
+    assert secret not in backup.read_bytes()
+    assert b"mine stays" in backup.read_bytes()
+    assert audited()[-1] == ("participant withdrawn and erased", "P0001", "")
+    assert not page.warning
+    assert "nothing is left to do" in words(page)
 
 
 def test_looking_at_somebody_changes_nothing() -> None:

@@ -116,10 +116,10 @@ def test_a_migrations_backup_is_reached(db: Path, schema: Path) -> None:
     store = Store.open(db)
     (backup,) = db.parent.glob("study.before-v*.db")
     assert SECRET.encode() in backup.read_bytes()
-    assert backups_with(db, someone) == (backup,)
+    assert backups_with(store.database, someone) == (backup,)
     erased = MediaStore(folder_of(db), store).withdraw(someone)
+    assert erased.backups_left == backups_with(store.database, someone) == ()
     store.close()
-    assert erased.backups_left == backups_with(db, someone) == ()
     for path in db.parent.rglob("*"):
         assert path.is_dir() or SECRET.encode() not in path.read_bytes(), path
     conn = sqlite3.connect(backup)
@@ -139,6 +139,27 @@ def test_who_came_after_the_migration_is_not_in_its_backup(db: Path, study: Stud
     before = backup.read_bytes()
     assert MediaStore(folder_of(db), store).withdraw(participant).backups_left == ()
     assert backup.read_bytes() == before
+    store.close()
+
+
+def test_a_backup_of_another_database_of_that_name_is_not_erased_in(db: Path, study: Study) -> None:
+    conn = sqlite3.connect(db)
+    conn.executescript(SCHEMA_3.read_text())
+    conn.close()
+    Store.open(db).close()
+    (backup,) = db.parent.glob("study.before-v*.db")
+    before = backup.read_bytes()
+    db.unlink()  # a second study begins under the name of the first, whose backup stays beside it
+    store = Store.open(db)
+    participant = arrive(store, study)
+    conn = sqlite3.connect(backup)
+    assert conn.execute("SELECT status FROM participant WHERE participant = ?", (participant,)).fetchone() == (
+        "completed",
+    )
+    conn.close()
+    assert MediaStore(folder_of(db), store).withdraw(participant).backups_left == ()
+    assert backup.read_bytes() == before
+    assert backups_with(store.database, participant) == ()
     store.close()
 
 
