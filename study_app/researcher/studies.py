@@ -109,4 +109,9 @@ def _checked(name: str, text: bytes) -> None:
         st.code("\n".join(error.problems), language=None, wrap_lines=True)
         return
     st.success(f"No mistakes. {study.title}: definition {study.hash[:12]}.")
+    if study.files:
+        st.markdown(
+            f"The pictures of its cases and pairs ({len(study.files)}) were not looked for, since their folder is not "
+            "here. `python -m study_app check FILE` looks for them."
+        )
     preview.show(study)
