@@ -60,7 +60,10 @@ def _run_kind(opened: Services, running: Running, kind: RunKind) -> None:
     chosen = st.segmented_control(
         "Run of new participants", _RUNS, default=kind, required=True, format_func=str.capitalize, key=f"kind_{kind}"
     )
-    st.markdown("Only participants of a live run count in the results. People inside stay in the run they began in.")
+    st.markdown(
+        "Only participants of a live run count in the results. People inside stay in the run they began in. "
+        "Later starts of the app keep what is set here."
+    )
     open_fields = [name for name in ("institution", "ethics", "contact") if getattr(study, name).startswith("[")]
     if kind == "live" and open_fields:
         st.warning(f"The study file still says REPLACE in: {', '.join(open_fields)}. Participants read that.")

@@ -16,6 +16,7 @@ from study_app.study.checked import check_text
 from study_app.study.definition import DefinitionError, Study, load_study
 from study_app.study.errors import Refused
 from study_app.study.running import NotOpen, Running
+from study_app.study.state import RunKind
 from study_app.study.store import Store
 from tests.study_app.conftest import ENGLISH, MOLES, SKINGEN
 from tests.study_app.people import arrive
@@ -70,8 +71,33 @@ def test_the_run_switched_on_the_page_counts_after_a_restart_too(db: Path, study
     store = Store.open(db)
     Running(store.database).set_run_kind(study.id, "live")
     store.close()
-    environment, _ = serving.app_environment(SKINGEN, study, db, "pilot")
-    assert environment["SKINGEN_RUN_KIND"] == "live"
+    assert run_after_start(db, study, None) == "live"
+
+
+def run_after_start(db: Path, study: Study, asked: RunKind | None) -> str:
+    environment, _ = serving.app_environment(SKINGEN, study, db, asked)
+    return environment["SKINGEN_RUN_KIND"]
+
+
+@pytest.mark.parametrize(("stored", "asked"), [("pilot", "live"), ("live", "pilot")])
+def test_a_start_that_contradicts_what_is_set_is_refused(
+    db: Path, study: Study, stored: RunKind, asked: RunKind
+) -> None:
+    store = Store.open(db)
+    Running(store.database).set_run_kind(study.id, stored)
+    store.close()
+    with pytest.raises(Refused, match=f"the {stored} run.* --run-kind says {asked}. Start without --run-kind"):
+        serving.app_environment(SKINGEN, study, db, asked)
+    assert run_after_start(db, study, stored) == stored
+    assert run_after_start(db, study, None) == stored
+
+
+def test_a_pilot_becomes_live_by_a_start_and_no_later_start_makes_a_pilot_of_it(db: Path, study: Study) -> None:
+    starts: tuple[RunKind | None, ...] = (None, "pilot", None, "live", None, "live")
+    kinds = [run_after_start(db, study, asked) for asked in starts]
+    assert kinds == ["pilot", "pilot", "pilot", "live", "live", "live"]
+    with pytest.raises(Refused, match="belong to the live run"):
+        serving.app_environment(SKINGEN, study, db, "pilot")
 
 
 def test_simulated_participants_are_never_live(store: Store, study: Study) -> None:
