@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from study_app.commands.shared import DEFAULT_DB, DEFAULT_STUDY, DbOption, existing, plain_failures
+from study_app.commands.shared import DEFAULT_DB, DEFAULT_STUDY, DbOption, RunKind, existing, plain_failures
 from study_app.study.definition import load_study
-
-
-class RunKind(StrEnum):
-    pilot = "pilot"
-    live = "live"
-
 
 _WITHOUT_A_WORD = {
     "live": "The run is live, as set before.",

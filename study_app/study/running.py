@@ -57,8 +57,9 @@ class Running:
         before = self._run_kind_set(study)
         if before is not None and asked is not None and asked != before:
             raise Refused(
-                f"New participants of '{study}' belong to the {before} run, as set on the Studies page or by an "
-                f"earlier start, but --run-kind says {asked}. Start without --run-kind; the Studies page changes the run."
+                f"New participants of '{study}' belong to the {before} run, as set on the Studies page or by "
+                f"an earlier start, but --run-kind says {asked}. Start without --run-kind; "
+                "the Studies page changes the run."
             )
         if before is None and asked == "live":
             self.set_run_kind(study, asked)
