@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from study_app.commands.shared import DEFAULT_DB, DbOption, RunKind, existing, plain_failures, written_down
+from study_app.study import state
 from study_app.study.access.audit import Action
 from study_app.study.backup import write_backup
 from study_app.study.export import write_export
@@ -28,7 +29,7 @@ def export(
     ] = None,
 ) -> None:
     """Write all data into a ZIP: tidy and wide CSV, Parquet, codebook, Psych-DS, the database, checksums."""
-    only = None if run_kind is None else run_kind.value
+    only: state.RunKind | None = None if run_kind is None else run_kind.value
     what = f"{'with photos' if photos else 'without photos'}{f', {only} run only' if only else ''}"
     with plain_failures(), existing(db) as store, written_down(store, Action.exported, f"everything, as {out}", what):
         written = write_export(store, out, MediaStore(folder_of(db), store) if photos else None, only)
