@@ -33,12 +33,13 @@ class CannotServe(RuntimeError):
 
 
 def app_environment(
-    study_file: Path, study: Study, database: Path, run_kind: RunKind
+    study_file: Path, study: Study, database: Path, run_kind: RunKind | None
 ) -> tuple[dict[str, str], str | None]:
     """Environment of the app's process and, as long as no password is set, the researcher's setup code.
 
-    Opens the database, so that a mistake is told before anything starts. Raises CannotOpen, and Refused for
-    a live run in a database of simulated participants.
+    ``run_kind``: None for the one set before, else pilot (`Running.start`). Opens the database, so that a mistake is
+    told before anything starts. Raises CannotOpen, and Refused for a live run in a database of simulated participants,
+    for a reconstruction, and for another run than is set.
     """
     store = Store.open(database)
     try:
@@ -49,14 +50,14 @@ def app_environment(
             raise Refused(
                 f"{database} holds a reconstruction of the paper; give people a database of their own (--db)."
             )
-        run_kind = Running(store.database).run_kind(study.id, run_kind)  # as switched on the Studies page
+        kind = Running(store.database).start(study.id, run_kind)
         code = None if store.researcher.is_set() else secrets.token_hex(4)
     finally:
         store.close()
     environment = {
         "SKINGEN_STUDY": str(study_file.resolve()),
         "SKINGEN_DB": str(database.resolve()),
-        "SKINGEN_RUN_KIND": run_kind,
+        "SKINGEN_RUN_KIND": kind,
     }
     return environment | ({"SKINGEN_SETUP_CODE": code} if code else {}), code
 

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from study_app.commands.shared import DEFAULT_DB, DbOption, existing, plain_failures, written_down
+from study_app.commands.shared import DEFAULT_DB, DbOption, RunKind, existing, plain_failures, written_down
+from study_app.study import state
 from study_app.study.access.audit import Action
 from study_app.study.backup import write_backup
 from study_app.study.export import write_export
@@ -22,11 +23,16 @@ def export(
     photos: Annotated[
         bool, typer.Option("--photos", help="With participants' photos and the pictures they were shown.")
     ] = False,
+    run_kind: Annotated[
+        RunKind | None,
+        typer.Option(help="Participants of this run only. Without it those of all: run_kind in the files tells which."),
+    ] = None,
 ) -> None:
     """Write all data into a ZIP: tidy and wide CSV, Parquet, codebook, Psych-DS, the database, checksums."""
-    what = "with photos" if photos else "without photos"
+    only: state.RunKind | None = None if run_kind is None else run_kind.value
+    what = f"{'with photos' if photos else 'without photos'}{f', {only} run only' if only else ''}"
     with plain_failures(), existing(db) as store, written_down(store, Action.exported, f"everything, as {out}", what):
-        written = write_export(store, out, MediaStore(folder_of(db), store) if photos else None)
+        written = write_export(store, out, MediaStore(folder_of(db), store) if photos else None, only)
     typer.echo(f"{out}: {written.size} bytes.")
     for name, rows in written.rows.items():
         if "/" not in name:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from study_app.commands.shared import DEFAULT_DB, DEFAULT_STUDY, DbOption, existing, plain_failures
+from study_app.commands.shared import DEFAULT_DB, DEFAULT_STUDY, DbOption, RunKind, existing, plain_failures
 from study_app.study.definition import load_study
 
-
-class RunKind(StrEnum):
-    pilot = "pilot"
-    live = "live"
+_WITHOUT_A_WORD = {
+    "live": "The run is live, as set before.",
+    "pilot": "The run is a pilot: its participants do not count in the results. The study itself is --run-kind live.",
+}
 
 
 def serve(
@@ -25,8 +24,12 @@ def serve(
     address: Annotated[str, typer.Option(help="0.0.0.0 lets other machines in.")] = "localhost",
     profile: Annotated[str, typer.Option(help="Models: a profile's name or file.")] = "phantom",
     run_kind: Annotated[
-        RunKind, typer.Option(help="pilot for trying out; only participants of a live run count.")
-    ] = RunKind.pilot,
+        RunKind | None,
+        typer.Option(
+            help="pilot for trying out; only participants of a live run count. Without it: as set before "
+            "(by a start with live, or on the Studies page), at first pilot."
+        ),
+    ] = None,
     browser: Annotated[bool, typer.Option(help="Open the participant's page in a browser.")] = True,
 ) -> None:
     """Start the app and its models; Ctrl-C ends both. The database is made at the first start."""
@@ -36,16 +39,19 @@ def serve(
 
     with plain_failures():
         loaded = load_study(study)
-        environment, code = app_environment(study, loaded, db, run_kind.value)
+        environment, code = app_environment(study, loaded, db, None if run_kind is None else run_kind.value)
+    kind = environment["SKINGEN_RUN_KIND"]
     url = f"http://{'localhost' if address == '0.0.0.0' else address}:{port}/"
 
     def on_ready() -> None:
         typer.echo(f"Participants:  {url}")
         typer.echo(f"Researcher:    {url}researcher" + (f"   setup code: {code}" if code else ""))
-        typer.echo(f"{environment['SKINGEN_RUN_KIND'].capitalize()} run of '{loaded.title}' into {db}. Ctrl-C ends it.")
+        typer.echo(f"{kind.capitalize()} run of '{loaded.title}' into {db}. Ctrl-C ends it.")
         if browser:
             open_browser(url)
 
+    if run_kind is None:
+        typer.echo(_WITHOUT_A_WORD[kind])
     typer.echo("Starting the app. The models load meanwhile.")
     try:
         raise typer.Exit(run(environment, profile, address, port, on_ready))

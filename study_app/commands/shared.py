@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,13 @@ DEFAULT_STUDY = ROOT / "questionnaires" / "skingen.yaml"
 DEFAULT_DB = Path("data") / "study.db"
 
 DbOption = Annotated[Path, typer.Option("--db", help="Database of the study (SQLite file).")]
+
+
+class RunKind(StrEnum):
+    """The runs that a command can ask for; a reconstruction is in a database of its own."""
+
+    pilot = "pilot"
+    live = "live"
 
 
 @contextmanager

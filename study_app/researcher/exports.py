@@ -41,6 +41,8 @@ def page() -> None:
     opened = services()
     researcher_head("Export")
     st.markdown(
+        "Pilot and live run are both inside: `run_kind` says in every file with participants of which one a row is. "
+        "`python -m study_app export --run-kind live` leaves the pilot out.\n\n"
         "Participants appear under their numbers; who withdrew is in no file. Free comments and conversations are "
         "inside: treat the files as personal data."
     )

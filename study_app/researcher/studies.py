@@ -60,7 +60,10 @@ def _run_kind(opened: Services, running: Running, kind: RunKind) -> None:
     chosen = st.segmented_control(
         "Run of new participants", _RUNS, default=kind, required=True, format_func=str.capitalize, key=f"kind_{kind}"
     )
-    st.markdown("Only participants of a live run count in the results. People inside stay in the run they began in.")
+    st.markdown(
+        "Only participants of a live run count in the results. People inside stay in the run they began in. "
+        "Later starts of the app keep what is set here."
+    )
     open_fields = [name for name in ("institution", "ethics", "contact") if getattr(study, name).startswith("[")]
     if kind == "live" and open_fields:
         st.warning(f"The study file still says REPLACE in: {', '.join(open_fields)}. Participants read that.")
@@ -109,4 +112,9 @@ def _checked(name: str, text: bytes) -> None:
         st.code("\n".join(error.problems), language=None, wrap_lines=True)
         return
     st.success(f"No mistakes. {study.title}: definition {study.hash[:12]}.")
+    if study.files:
+        st.markdown(
+            f"The pictures of its cases and pairs ({len(study.files)}) were not looked for, since their folder is not "
+            "here. `python -m study_app check FILE` looks for them."
+        )
     preview.show(study)

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
-from study_app.study.definition import DefinitionError, Study, load_study
+from study_app.study.definition import Study, read_study
 
 
 def check_text(name: str, text: bytes) -> Study:
-    """``name``: what messages call the file. Instruments come from those that ship with the app; one of the author's
-    own, beside their file, is not here to be read. Raises DefinitionError with every mistake."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "study.yaml"
-        file.write_bytes(text)
-        try:
-            return load_study(file)
-        except DefinitionError as error:
-            plain = Path(name.replace("\\", "/")).name or "study.yaml"
-            told = (problem.replace(str(file), plain).replace(folder, ".") for problem in error.problems)
-            raise DefinitionError(tuple(told)) from error
+    """``name``: what messages call the file. What is beside the author's file is not here to be read: instruments come
+    from those that ship with the app, and pictures (`Study.files`) are not looked for. Raises DefinitionError with
+    every mistake."""
+    return read_study(Path(name.replace("\\", "/")).name or "study.yaml", text, None)

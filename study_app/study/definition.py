@@ -48,10 +48,21 @@ from study_app.study.definition_parts import (
 from study_app.study.definition_reliance import Reliance, reliance_checks
 from study_app.study.definition_running import OPEN_ENTRY, Entry, ReturnUrls, running_checks
 from study_app.study.definition_text import LANGUAGE, LANGUAGES, Text, TextOrNothing, in_language
-from study_app.study.instruments import with_instruments
+from study_app.study.instruments import SHIPPED, with_instruments
 from study_app.study.yaml_lines import read_yaml
 
-__all__ = ["Condition", "DefinitionError", "Item", "Likert", "Option", "Scale", "Single", "Study", "load_study"]
+__all__ = [
+    "Condition",
+    "DefinitionError",
+    "Item",
+    "Likert",
+    "Option",
+    "Scale",
+    "Single",
+    "Study",
+    "load_study",
+    "read_study",
+]
 
 SHIELD = "shield"
 StepName = Literal["consent", "demographics", "periods", "final_items", "comments"]
@@ -141,6 +152,13 @@ class Study:
         """Items of the reliance step, those before and those after the explanation."""
         return (*self.reliance.first, *self.reliance.final) if self.reliance else ()
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Pictures of assigned cases and of pairs, as the study names them: from the folder of the study file."""
+        sides = [side for item in (*self.demographics, *self.items) for side in getattr(item, "sides", ())]
+        cases = [file for case in self.photo.cases for file in case.files]
+        return tuple(dict.fromkeys((*cases, *(side.picture for side in sides if side.picture))))
+
     def condition(self, key: str) -> Condition:
         """Raises KeyError for an unknown key."""
         return {condition.key: condition for condition in self.conditions}[key]
@@ -206,9 +224,16 @@ def load_study(path: str | Path) -> Study:
     Instruments named among the items are read from ``instruments/`` beside the file, or else from those that
     come with the app (`instruments.SHIPPED`).
     """
-    name = str(path)
+    return read_study(str(path), Path(path).read_bytes(), Path(path).parent)
+
+
+def read_study(name: str, content: bytes, folder: Path | None) -> Study:
+    """Read and check the ``content`` of a study file, which messages call ``name``. Raises DefinitionError.
+
+    ``folder``: where the file is. None for one that is nowhere on this machine: its pictures are not looked for, and
+    instruments are those that come with the app."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DefinitionError((f"{name}:1: not text in UTF-8: {error.reason}",)) from error
     document = read_yaml(name, text)
@@ -217,12 +242,12 @@ def load_study(path: str | Path) -> Study:
     origin: dict[int, int] = {}
     found: list[Problem] = []
     if isinstance(data, dict):
-        used = with_instruments(data, Path(path).parent / "instruments")
+        used = with_instruments(data, SHIPPED if folder is None else folder / "instruments")
         data, origin = used.data, used.origin
         problems += used.problems
         found += [*cross_checks(data), *outcome_checks(data), *running_checks(data), *case_checks(data)]
         found += [*reliance_checks(data), *conversation_checks(data), *group_checks(data)]
-        found += missing_files(data, Path(path).parent)
+        found += [] if folder is None else missing_files(data, folder)
     study = None
     languages = _languages(data) if isinstance(data, dict) else ()
     try:

@@ -1,7 +1,7 @@
 """Whether a study takes new participants, and which run they belong to (`Running(store.database)`).
 
-Set on the Studies page while the app runs, stored in the study's database: it outlives a restart. Whoever is inside
-may finish, whatever is set.
+Set on the Studies page while the app runs, stored in the study's database: it outlives a restart, and no start says
+otherwise. Whoever is inside may finish, whatever is set.
 """
 
 from __future__ import annotations
@@ -46,9 +46,29 @@ class Running:
 
     def run_kind(self, study: str, otherwise: RunKind) -> RunKind:
         """The run of those who arrive: as set here, else ``otherwise``. Raises NotSaved."""
+        return self._run_kind_set(study) or otherwise
+
+    def start(self, study: str, asked: RunKind | None) -> RunKind:
+        """The run of those who arrive after a start of the app. ``asked``: what the start says; None: as set before,
+        else pilot. A live run is set by this, so that no later start makes a pilot of it.
+
+        Raises NotSaved, and Refused where the start contradicts what is set: whoever arrives in the wrong run stays
+        in it."""
+        before = self._run_kind_set(study)
+        if before is not None and asked is not None and asked != before:
+            raise Refused(
+                f"New participants of '{study}' belong to the {before} run, as set on the Studies page or by "
+                f"an earlier start, but --run-kind says {asked}. Start without --run-kind; "
+                "the Studies page changes the run."
+            )
+        if before is None and asked == "live":
+            self.set_run_kind(study, asked)
+        return before or asked or "pilot"
+
+    def _run_kind_set(self, study: str) -> RunKind | None:
         with self.database.read() as conn:
             row = conn.execute("SELECT value FROM meta WHERE key = ?", (_key("run_kind", study),)).fetchone()
-        return otherwise if row is None else cast(RunKind, row["value"])
+        return None if row is None else cast(RunKind, row["value"])
 
     def set_run_kind(self, study: str, run_kind: RunKind) -> None:
         """Counts from the next arrival on; those inside stay in their run. Raises NotSaved, and Refused for a live

@@ -44,6 +44,7 @@ def prepared(page: AppTest) -> bytes:
 
 def test_a_zip_is_offered_after_it_was_prepared(page: AppTest) -> None:
     assert [button.label for button in page.get("download_button")] == ["Download database"]
+    assert any("`run_kind` says in every file with participants" in text.value for text in page.markdown)
     page.button(key="export_prepare").click().run()
     assert not page.exception
     assert [button.label for button in page.get("download_button")] == ["Download ZIP", "Download database"]

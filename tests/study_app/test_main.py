@@ -310,6 +310,20 @@ def test_serve_refuses_before_it_starts_anything(tmp_path: Path, db: Path) -> No
     assert f"Port {port} on localhost is not free" in result.stderr
 
 
+def test_serve_without_a_run_says_which_one_it_is(db: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        here = ("serve", "--db", db, "--port", taken.getsockname()[1], "--no-browser")
+        assert "The run is a pilot" in run(*here).output
+        assert "The run is" not in run(*here, "--run-kind", "live").output
+        assert "The run is live, as set before." in run(*here).output
+        refused = run(*here, "--run-kind", "pilot")
+    assert refused.exit_code == 1
+    assert "belong to the live run" in refused.stderr
+    assert "Starting the app" not in refused.output
+
+
 def test_serve_answers_until_it_is_told_to_stop(db: Path, study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     """The app itself, with a door that leads nowhere: it has to start and end without the models."""
 

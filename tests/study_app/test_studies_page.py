@@ -13,13 +13,16 @@ from study_app.researcher.preview import somebody_with, walk
 from study_app.services import services
 from study_app.study.allocation import sequences
 from study_app.study.checked import check_text
-from study_app.study.definition import DefinitionError, Study
+from study_app.study.definition import DefinitionError, Study, load_study
 from study_app.study.errors import Refused
 from study_app.study.running import NotOpen, Running
+from study_app.study.state import RunKind
 from study_app.study.store import Store
-from tests.study_app.conftest import MOLES, SKINGEN
+from tests.study_app.conftest import ENGLISH, MOLES, SKINGEN
 from tests.study_app.people import arrive
 from tests.study_app.researcher_app import APP, PATIENCE_S, account, app_without_models, open_page, words
+
+RELEVANCE = SKINGEN.with_name("image_relevance.yaml")
 
 
 @pytest.fixture
@@ -68,8 +71,33 @@ def test_the_run_switched_on_the_page_counts_after_a_restart_too(db: Path, study
     store = Store.open(db)
     Running(store.database).set_run_kind(study.id, "live")
     store.close()
-    environment, _ = serving.app_environment(SKINGEN, study, db, "pilot")
-    assert environment["SKINGEN_RUN_KIND"] == "live"
+    assert run_after_start(db, study, None) == "live"
+
+
+def run_after_start(db: Path, study: Study, asked: RunKind | None) -> str:
+    environment, _ = serving.app_environment(SKINGEN, study, db, asked)
+    return environment["SKINGEN_RUN_KIND"]
+
+
+@pytest.mark.parametrize(("stored", "asked"), [("pilot", "live"), ("live", "pilot")])
+def test_a_start_that_contradicts_what_is_set_is_refused(
+    db: Path, study: Study, stored: RunKind, asked: RunKind
+) -> None:
+    store = Store.open(db)
+    Running(store.database).set_run_kind(study.id, stored)
+    store.close()
+    with pytest.raises(Refused, match=f"the {stored} run.* --run-kind says {asked}. Start without --run-kind"):
+        serving.app_environment(SKINGEN, study, db, asked)
+    assert run_after_start(db, study, stored) == stored
+    assert run_after_start(db, study, None) == stored
+
+
+def test_a_pilot_becomes_live_by_a_start_and_no_later_start_makes_a_pilot_of_it(db: Path, study: Study) -> None:
+    starts: tuple[RunKind | None, ...] = (None, "pilot", None, "live", None, "live")
+    kinds = [run_after_start(db, study, asked) for asked in starts]
+    assert kinds == ["pilot", "pilot", "pilot", "live", "live", "live"]
+    with pytest.raises(Refused, match="belong to the live run"):
+        serving.app_environment(SKINGEN, study, db, "pilot")
 
 
 def test_simulated_participants_are_never_live(store: Store, study: Study) -> None:
@@ -142,6 +170,40 @@ def test_a_good_file_is_walked_through_and_nothing_is_stored() -> None:
     assert study.consent.summary.strip() in everything
     assert study.debrief.text.strip() in everything
     assert dump(services().store) == before
+
+
+@pytest.mark.usefixtures("app")
+def test_a_file_whose_pictures_are_not_here_is_walked_through_and_says_so() -> None:
+    page = open_page("studies", account("anna", "owner"))
+    page = page.text_area(key="study_text").set_value(RELEVANCE.read_text()).run()
+    assert "No mistakes" in page.success[0].value
+    assert "The pictures of its cases and pairs (12) were not looked for" in words(page)
+    (step,) = [box for box in page.selectbox if box.label == "Step"]
+    for name in step.options:
+        (step,) = [box for box in page.selectbox if box.label == "Step"]
+        page = step.select(name).run()
+        assert not page.exception, name
+        assert not page.error, name
+
+
+@pytest.mark.parametrize("file", sorted(SKINGEN.parent.glob("*.yaml")), ids=lambda file: file.stem)
+def test_every_study_that_ships_passes_as_text_too_and_is_the_same(file: Path) -> None:
+    study = check_text(file.name, file.read_bytes())
+    assert study == load_study(file)
+    assert all((file.parent / name).is_file() for name in study.files)
+
+
+def test_pictures_of_pairs_are_not_looked_for_in_a_pasted_file() -> None:
+    pair = """
+items:
+  - id: nicer
+    kind: pairwise
+    wording: Which one is nicer?
+    sides: [{value: left_one, picture: a.png}, {value: right_one, picture: b.png}]
+    repeated: false
+#"""
+    study = check_text("mine.yaml", ENGLISH.read_text().replace("\nitems:", pair, 1).encode())
+    assert study.files == ("a.png", "b.png")
 
 
 def test_the_walk_has_every_step_of_the_study(study: Study, moles: Study) -> None:

@@ -25,6 +25,7 @@ from study_app.study.export.spss_syntax import write_syntax
 from study_app.study.export.tables import NAMES, SCHEMA, columns_of, people_of, rows_of
 from study_app.study.export.variables import Definition, read_definitions
 from study_app.study.media import MediaStore
+from study_app.study.state import RunKind
 from study_app.study.store import Store
 
 COMPRESSED = (".png", ".parquet")
@@ -66,15 +67,19 @@ class _Pack:
         self.archive.close()
 
 
-def write_export(store: Store, target: Path, media: MediaStore | None = None) -> Exported:
-    """Write the ZIP to ``target``, with the pictures if ``media`` is given. Complete under its name or not there.
+def write_export(
+    store: Store, target: Path, media: MediaStore | None = None, run_kind: RunKind | None = None
+) -> Exported:
+    """Write the ZIP to ``target``, with the pictures if ``media`` is given, of one run only if ``run_kind`` is.
+    Complete under its name or not there.
 
-    Raises ExportError (a count is not the database's), NotSaved (the database is busy), FileExistsError."""
+    Raises ExportError (a count is not the database's, or that run has no participants), NotSaved (the database is
+    busy), FileExistsError."""
     if target.exists():
         raise FileExistsError(f"{target} exists; choose another name.")
     part = target.with_name(target.name + ".part")
     try:
-        rows, lost = _write_part(store, part, media)
+        rows, lost = _write_part(store, part, media, run_kind)
         count_again(part, rows)
         os.replace(part, target)
     except sqlite3.DatabaseError as error:  # the copy cannot be read, or there is no room for it
@@ -84,10 +89,12 @@ def write_export(store: Store, target: Path, media: MediaStore | None = None) ->
     return Exported(target, target.stat().st_size, rows, lost)
 
 
-def _write_part(store: Store, part: Path, media: MediaStore | None) -> tuple[dict[str, int], tuple[str, ...]]:
+def _write_part(
+    store: Store, part: Path, media: MediaStore | None, run_kind: RunKind | None
+) -> tuple[dict[str, int], tuple[str, ...]]:
     """Write the ZIP; returns the rows that its CSV files must have, and the names of lost pictures."""
     exported_at = store.database.clock().astimezone(UTC).isoformat(timespec="seconds")
-    with tempfile.TemporaryDirectory() as scratch, snapshot(store, Path(scratch)) as conn:
+    with tempfile.TemporaryDirectory() as scratch, snapshot(store, Path(scratch), run_kind) as conn:
         folder = Path(scratch) / "export"
         folder.mkdir()
         definitions = read_definitions(conn)
@@ -95,7 +102,8 @@ def _write_part(store: Store, part: Path, media: MediaStore | None) -> tuple[dic
         pack = _Pack(zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=LEVEL))
         lost = _add_pictures(pack, conn, media)
         pictures = Pictures(media is not None, photos.owned(conn), lost)
-        (folder / "README.txt").write_text(readme(conn, definitions, rows, pictures, exported_at), "utf-8")
+        text = readme(conn, definitions, rows, pictures, exported_at, run_kind)
+        (folder / "README.txt").write_text(text, "utf-8")
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
             pack.add(file.relative_to(folder).as_posix(), file)
         pack.add("study.db", Path(scratch) / "study.db")

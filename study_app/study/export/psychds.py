@@ -35,7 +35,8 @@ asked, in all its languages, named by the beginning of its hash (without codes, 
 files).
 
 Keys: a row of `ratings` is one participant, item and period; of `exposures` one participant and period; of
-`participants`, `flow` and the wide files one participant. Empty cells are missing. Texts that begin like a formula
+`participants`, `flow` and the wide files one participant. `run_kind` tells the pilot from the live run.
+Empty cells are missing. Texts that begin like a formula
 have an apostrophe in front. Free text (also about the person), reasons typed by researchers, questions typed by
 participants, photos and their hashes are left out; they are in the export this folder came with. Before you publish:
 fill in `license`, `citation` and `funder`, check what the ethics approval allows, and remember that times are exact:

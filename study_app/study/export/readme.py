@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from study_app.study.export.tables import SCHEMA, WITHDRAWN
 from study_app.study.export.variables import Definition
+from study_app.study.state import RunKind
 
 FILES = """\
   *.csv                one table a file, one observation a row (RFC 4180, UTF-8, no byte order mark)
@@ -20,6 +21,8 @@ FILES = """\
   SHA256SUMS           checksums: sha256sum -c SHA256SUMS
 """
 READING = """\
+run_kind says in every file with participants, and in the views of study.db, whether a row is of the pilot or of the
+live run: take the live rows for results, as python -m analysis report does.
 Empty cells are missing. In CSV files a text that a spreadsheet would take for a formula (it begins with = + - @, a
 tab or a line break) has an apostrophe in front, and control characters are replaced by U+FFFD; study.db and
 parquet/ have the exact texts. In the wide files line breaks are spaces. Open CSV files by import, as UTF-8 with commas
@@ -61,16 +64,23 @@ def readme(
     rows: Mapping[str, int],
     pictures: Pictures,
     exported_at: str,
+    run_kind: RunKind | None,
 ) -> str:
-    """``rows``: CSV file -> rows without the header."""
+    """``rows``: CSV file -> rows without the header. ``run_kind``: the only run that was asked for, None for all."""
     database = conn.execute(f"SELECT value FROM {SCHEMA}.meta WHERE key = 'database_id'").fetchone()
     lines = ["EXPORT OF A STUDY", ""]
     if is_simulated(conn):
         lines += ["These participants are SIMULATED. Nothing here was answered by people.", ""]
-    lines += [f"Exported      {exported_at}", f"Database      {database[0] if database else 'without an id'}", ""]
+    lines += [f"Exported      {exported_at}", f"Database      {database[0] if database else 'without an id'}"]
+    lines += [f"Run           {f'{run_kind} only' if run_kind else 'all, told apart by run_kind'}", ""]
     lines += _versions(conn, definitions)
     lines += ["FILES", "", FILES, "ROWS", "", *(f"  {number:>8}  {file}" for file, number in rows.items()), ""]
-    lines += ["WHAT IS MISSING, AND WHY", "", *(f"- {line}" for line in _missing(conn, definitions, pictures)), ""]
+    lines += [
+        "WHAT IS MISSING, AND WHY",
+        "",
+        *(f"- {line}" for line in _missing(conn, definitions, pictures, run_kind)),
+        "",
+    ]
     return "\n".join([*lines, "HOW TO READ IT", "", READING])
 
 
@@ -90,7 +100,11 @@ def _versions(conn: sqlite3.Connection, definitions: Iterable[Definition]) -> It
         yield ""
 
 
-def _missing(conn: sqlite3.Connection, definitions: Sequence[Definition], pictures: Pictures) -> Iterator[str]:
+def _missing(
+    conn: sqlite3.Connection, definitions: Sequence[Definition], pictures: Pictures, run_kind: RunKind | None
+) -> Iterator[str]:
+    if run_kind is not None:
+        yield f"Participants of another than the {run_kind} run: in no file, since that run was asked for (--run-kind)."
     withdrew = conn.execute(f"SELECT coalesce(sum(withdrawn), 0) FROM {SCHEMA}.{WITHDRAWN}").fetchone()[0]
     yield f"Participants who withdrew ({withdrew}): in no file; withdrawn.csv has their number for the flow diagram."
     yield f"Answers of those who completed ({_unanswered(conn, definitions)}): items left open."
