@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -249,6 +250,17 @@ def test_what_generation_raises_reaches_the_reader() -> None:
 
     with pytest.raises(MemoryError, match="no room"):
         list(streamed(broken, tiny_vlm.tokenizer()))
+
+
+def test_whether_to_stop_is_told_on_the_models_device() -> None:
+    """Torch's meta device stands for a card: there transformers joins the criteria, and the CPU's tensors are refused."""
+
+    def on_a_card(streamer: Any, stopping_criteria: Any) -> None:
+        ids = torch.zeros(2, 3, dtype=torch.long, device="meta")
+        assert stopping_criteria(ids, None).device == ids.device
+        streamer.end()
+
+    assert list(streamed(on_a_card, tiny_vlm.tokenizer())) == []
 
 
 @pytest.mark.parametrize("cuts", [[3], [1, 2, 3, 4, 5, 6, 7], [5], [6], [7], []])
