@@ -253,7 +253,7 @@ def test_what_generation_raises_reaches_the_reader() -> None:
 
 
 def test_whether_to_stop_is_told_on_the_models_device() -> None:
-    """Torch's meta device stands for a card: there transformers joins the criteria, and the CPU's tensors are refused."""
+    """Torch's meta device stands for a card: transformers joins the criteria there, and it refuses CPU tensors."""
 
     def on_a_card(streamer: Any, stopping_criteria: Any) -> None:
         ids = torch.zeros(2, 3, dtype=torch.long, device="meta")
