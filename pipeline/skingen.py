@@ -135,8 +135,8 @@ class SkinGEN:
 
     def prompt(self, label: str, caption: str) -> str:
         """The generator's prompt: the condition by name, the user's skin from the caption, the condition's signs."""
-        signs = phrases_of(self.profile.about(label).concepts)
-        return f"{label}, {skin_of(caption)} with {signs}"
+        prompt, concepts = f"{label}, {skin_of(caption)}", self.profile.about(label).concepts
+        return f"{prompt} with {phrases_of(concepts)}" if concepts else prompt
 
     def orders(self, labels: Sequence[str], caption: str, cases: Sequence[Case], seed: int) -> list[Order]:
         """One picture per label: prompt, adapters, reference and seed."""

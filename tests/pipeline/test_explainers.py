@@ -149,6 +149,20 @@ def test_what_the_participant_named_is_shown_too(skingen: SkinGEN, psoriasis: Ph
     assert len(only(events, CasesFound)[0].cases) == 4
 
 
+@pytest.mark.parametrize(
+    ("concepts", "ends"),
+    [((), ""), (("Vesicle",), " with small blisters"), (("Papule", "Yellow"), " with papules and yellow colour")],
+)
+def test_signs_that_the_embedded_models_never_learned_are_asked_for(
+    skingen: SkinGEN, psoriasis: Phantom, concepts: tuple[str, ...], ends: str
+) -> None:
+    """A closed set of one's own has other concepts of SKINCON, or none."""
+    known = tuple(dataclasses.replace(about, concepts=concepts) for about in skingen.profile.knowledge)
+    own = dataclasses.replace(skingen, profile=dataclasses.replace(skingen.profile, knowledge=known))
+    assert own.prompt("psoriasis", "brown skin with wheals") == f"psoriasis, brown skin{ends}"
+    assert len(only(ask(own, "cases", psoriasis.image), CasesFound)[0].cases) == 4
+
+
 def follow_up(skingen: SkinGEN, photo: np.ndarray, question: str, **more: object) -> list[Event]:
     first = ask(skingen, "text", photo)
     history = (

@@ -100,6 +100,40 @@ def test_a_wrong_role_is_told_with_its_file(tmp_path: Path) -> None:
         load_profile(file)
 
 
+KEYS = ("partition", "description", "cause", "advice", "danger")
+
+
+def closed_set(folder: Path, concepts: object) -> Path:
+    """A profile of a closed set of its own, in which prurigo has ``concepts``."""
+    file = write_profile(folder, {})
+    row = {**dict.fromkeys(KEYS, "-"), "look_alikes": {}, "concepts": concepts}
+    (folder / "labels.yaml").write_text(json.dumps({"prurigo": row}))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("concepts", "message"),
+    [
+        (["Papule", "Lichenified"], r"'prurigo': concept 'Lichenified' is not one of SKINCON's: .*Lichenification"),
+        ("Papule", r"'prurigo': concepts is 'Papule'; a list"),
+        (None, r"'prurigo': concepts is None; a list"),
+    ],
+)
+def test_a_concept_without_words_is_told_with_its_label(tmp_path: Path, concepts: object, message: str) -> None:
+    file = closed_set(tmp_path, concepts)
+    with pytest.raises(ProfileError, match=rf"labels\.yaml: {message}"):
+        load_profile(file)
+    result = run("check", file)
+    assert result.exit_code == 1
+    assert "'prurigo'" in flat(result.stderr)
+
+
+@pytest.mark.parametrize("concepts", [[], ["Vesicle", "Lichenification"]])
+def test_a_closed_set_may_have_any_of_skincons_concepts_or_none(tmp_path: Path, concepts: list[str]) -> None:
+    (known,) = load_profile(closed_set(tmp_path, concepts)).knowledge
+    assert known.concepts == tuple(concepts)
+
+
 # Check ------------------------------------------------------------------------------------------------
 
 
