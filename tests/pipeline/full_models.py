@@ -108,12 +108,11 @@ def write_adapters(folder: Path) -> None:
 
 
 def write_ip_adapters(folder: Path) -> None:
-    """As h94/IP-Adapter: the plain one, and plus beside it."""
+    """As h94/IP-Adapter: the plain one, and plus beside it, as the profiles share their folder and `paper` fetches both."""
     (folder / "models").mkdir(parents=True)
     unet = tiny_pipeline().unet
     ip_file(folder / "models", "ip-adapter_sd15.safetensors", ip_state(unet))
-    if "paper" in (path.stem for path in folder.parents[1].glob("*.yaml")):  # the others do not fetch it
-        ip_file(folder / "models", "ip-adapter-plus_sd15.safetensors", ip_state(unet, plus=True))
+    ip_file(folder / "models", "ip-adapter-plus_sd15.safetensors", ip_state(unet, plus=True))
 
 
 def write_lcm(folder: Path) -> None:
