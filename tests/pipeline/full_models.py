@@ -108,7 +108,7 @@ def write_adapters(folder: Path) -> None:
 
 
 def write_ip_adapters(folder: Path) -> None:
-    """As h94/IP-Adapter: the plain one, and plus beside it, as the profiles share their folder and `paper` fetches both."""
+    """As h94/IP-Adapter: the plain one and plus beside it, since `paper` fetches both into the common folder."""
     (folder / "models").mkdir(parents=True)
     unet = tiny_pipeline().unet
     ip_file(folder / "models", "ip-adapter_sd15.safetensors", ip_state(unet))
