@@ -122,13 +122,19 @@ class SkinGENExplainer:
     def _labels_to_show(self, diagnosis: Diagnosis, known: str | None) -> Labels:
         """The diagnosis and its look-alikes; what the participant named is always among them."""
         assert diagnosis.label is not None, "nothing is shown for an abstention"
-        most = int(self.skingen.profile.settings["lookalikes"])
         others = [label for label in (known, *diagnosis.lookalikes) if label and label != diagnosis.label]
         inside = [label for label in dict.fromkeys(others) if label in self.skingen.skingpt.labels]
-        return (diagnosis.label, *inside[:most])
+        return (diagnosis.label, *inside[: self._most_lookalikes])
+
+    @property
+    def _most_lookalikes(self) -> int:
+        return int(self.skingen.profile.settings["lookalikes"])
 
     def _follow_up(self, request: ExplainRequest, seen: Seen, record: Record) -> Generator[Event, None, Labels]:
-        """An answer; conditions that the question names for the first time are shown as well."""
+        """An answer; conditions that the question names for the first time are shown as well.
+
+        At most as many as a diagnosis and its look-alikes: a question may name the whole closed set.
+        """
         skingpt = self.skingen.skingpt
         record.diagnosis = request.diagnosis
         if record.diagnosis is None or record.diagnosis.label is None:
@@ -137,7 +143,8 @@ class SkinGENExplainer:
         record.prompts["question"] = request.question
         with record.stage("answer"):
             yield from self._say(skingpt.follow_up(seen, request.question, request.history), record)
-        return tuple(n for n in skingpt.asked_about(request.question) if n not in request.shown)
+        new = [name for name in skingpt.asked_about(request.question) if name not in request.shown]
+        return tuple(new[: 1 + self._most_lookalikes])
 
     def _say(self, words: Iterator[str], record: Record) -> Generator[Event, None, str]:
         """Stream words with condition names in bold; returns the plain answer."""

@@ -186,6 +186,16 @@ def test_a_condition_named_for_the_first_time_is_shown(skingen: SkinGEN, psorias
     assert [c.label for c in only(events, CasesFound)[0].cases] == ["vitiligo"]
 
 
+def test_a_question_that_names_them_all_shows_the_first_few(skingen: SkinGEN, psoriasis: Phantom) -> None:
+    """As many as a diagnosis and its look-alikes: 16 pictures at once nobody asked for, nor does a memory hold them."""
+    names = [label for label in skingen.skingpt.labels if label != "psoriasis"]
+    for lookalikes, most in ((3, 4), (1, 2)):
+        settings = {**skingen.profile.settings, "lookalikes": lookalikes}
+        few = dataclasses.replace(skingen, profile=dataclasses.replace(skingen.profile, settings=settings))
+        events = follow_up(few, psoriasis.image, f"Why not {', '.join(names)}?", shown=("psoriasis",))
+        assert [c.label for c in only(events, CasesFound)[0].cases] == names[:most]
+
+
 def test_closing_the_stream_cancels_and_the_models_stay_usable(
     skingen: SkinGEN, psoriasis: Phantom, generated: list[Event]
 ) -> None:
