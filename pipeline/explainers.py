@@ -18,6 +18,7 @@ from PIL import Image
 
 from pipeline.blip2 import Seen
 from pipeline.diagnose import CANNOT_TELL
+from pipeline.generate import Generator as Drawer
 from pipeline.orders import Order, Progress
 from pipeline.segment import Found
 from pipeline.skingen import SkinGEN, png
@@ -59,6 +60,8 @@ class Record:
     caption: str | None = None
     cases: tuple[Case, ...] = ()
     images: tuple[GeneratedImage, ...] = ()
+    drawn_by: Drawer | None = None
+    """The one of the profile's two that drew; None: nothing was drawn"""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -194,6 +197,7 @@ class SkinGENExplainer:
         self._retrieve(photo, labels, record)
         assert record.caption is not None, "retrieval begins with a caption"
         orders = self.skingen.orders(labels, record.caption, record.cases, seed)
+        record.drawn_by = self.skingen.generator.drawing(found.mask if found else None)
         with record.stage("images"):
             for news in self.skingen.generate(photo, found, orders):
                 if isinstance(news, Progress):
@@ -213,7 +217,7 @@ class SkinGENExplainer:
 
     def _manifest(self, request: ExplainRequest, record: Record) -> Manifest:
         plans: tuple[AdapterPlan, ...] = tuple(image.plan for image in record.images)
-        generator, profile = self.skingen.generator, self.skingen.profile
+        generator, profile = record.drawn_by or self.skingen.generator, self.skingen.profile
         return Manifest(
             key=request.key,
             condition=self.condition,

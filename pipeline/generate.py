@@ -124,6 +124,10 @@ class Generator:
             other.pipe.register_modules(vae=self.pipe.vae)
         self.without_area = other
 
+    def drawing(self, mask: Area | None) -> Generator:
+        """The one that draws: without a mask `without_area`, where there is one."""
+        return self if mask is not None or self.without_area is None else self.without_area
+
     @property
     def scheduler_name(self) -> str:
         return type(self.pipe.scheduler).__name__
@@ -139,9 +143,9 @@ class Generator:
         Raises DrawingFailed rather than showing something that is not a picture.
         """
         self.remarks = self._batches.remarks = []
-        if mask is None and self.without_area is not None:
-            yield from self.without_area.draw(photo, None, orders)
-            self.remarks = [*self.without_area.remarks, DRAWN_BY]
+        if (other := self.drawing(mask)) is not self:
+            yield from other.draw(photo, None, orders)
+            self.remarks = [*other.remarks, DRAWN_BY]
             return
         frame = None if mask is None else frame_around(mask)
         canvas = self._canvas(photo, frame)

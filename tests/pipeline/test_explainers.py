@@ -5,13 +5,21 @@ from __future__ import annotations
 import dataclasses
 import io
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from diffusers import PNDMScheduler
 from PIL import Image
 
+from pipeline.adapt import AdapterManager
 from pipeline.explainers import make_explainers
+from pipeline.formats.extras import Extras
+from pipeline.generate import DRAWN_BY, Generator
 from pipeline.phantom import Phantom, draw
+from pipeline.segment import Found
 from pipeline.skingen import SkinGEN, png
 from pipeline.types import (
     CONDITIONS,
@@ -32,6 +40,7 @@ from pipeline.types import (
     event_to_json,
 )
 from tests.pipeline.conftest import Pictures
+from tests.pipeline.tiny_sd import SIDE, tiny_pipeline
 
 QUESTION = "Why do you think so?"
 
@@ -208,6 +217,28 @@ def test_closing_the_stream_cancels_and_the_models_stay_usable(
     stream.close()  # type: ignore[attr-defined]
     assert time.monotonic() - began < 5
     assert manifest_of(ask(skingen, "generated", psoriasis.image)).images == manifest_of(generated).images
+
+
+def test_the_manifest_is_of_the_model_that_drew(skingen: SkinGEN, psoriasis: Phantom, tmp_path: Path) -> None:
+    """Inpainting and text-to-image from two folders, each with its own scheduler and in its own numbers."""
+    none = AdapterManager(tmp_path, (), None, 0.6, 0.5)
+    settings = {"image_size": SIDE, "steps": 2, "guidance": 1.0, "precision": "float32"}
+    tiny_pipeline().save_pretrained(tmp_path / "inpainting")
+    other = tiny_pipeline(4)
+    other.scheduler = PNDMScheduler.from_config(other.scheduler.config, skip_prk_steps=True)
+    other.save_pretrained(tmp_path / "text")
+    generator = Generator.load(tmp_path / "inpainting", none, settings)
+    generator.draws_without_area(Generator.load(tmp_path / "text", none, settings, Extras(dtype=torch.bfloat16)))
+    found = Found(psoriasis.mask, (0, 0, 9, 9), 0.9, "psoriasis")
+    said = {}
+    for area in (found, None):
+        segmenter = SimpleNamespace(find=lambda *_, area=area: area)
+        own = dataclasses.replace(skingen, generator=generator, adapters=none, segmenter=segmenter)
+        told = manifest_of(ask(own, "generated", psoriasis.image))
+        said[area is not None] = told.settings["scheduler"], told.settings["precision"]
+        assert len(told.images) == 4
+        assert (DRAWN_BY in told.fallbacks) == (area is None)
+    assert said == {True: ("DDIMScheduler", "float32"), False: ("PNDMScheduler", "bfloat16")}
 
 
 def test_photos_need_not_be_square(skingen: SkinGEN, pictures: Pictures) -> None:
