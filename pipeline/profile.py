@@ -78,11 +78,11 @@ class Profile:
         if spec.embedded:
             return "train it with `python -m pipeline train pack` or correct the profile"
         if spec.hub:
-            return f"`python -m pipeline download {self._called} --role {role}` fetches {spec.hub}"
+            return f"`python -m pipeline download {self.called} --role {role}` fetches {spec.hub}"
         return spec.source or "correct the profile"
 
     @property
-    def _called(self) -> str:
+    def called(self) -> str:
         """How a command line names this profile."""
         return self.name if self.file is None or self.file.parent == PROFILES else str(self.file)
 

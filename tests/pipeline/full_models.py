@@ -19,6 +19,7 @@ from pipeline.casebuild import build
 from pipeline.casesources import sources
 from pipeline.profile import PROFILES
 from pipeline.retrieve import ClipEmbedder
+from pipeline.weights import fingerprint
 from tests.pipeline import tiny_masks, tiny_speakers, tiny_vlm
 from tests.pipeline.test_generator_roles import ip_file, ip_state
 from tests.pipeline.tiny_sd import CROSS, SIDE, tiny_pipeline
@@ -142,6 +143,6 @@ def write_cases(folder: Path) -> None:
         folder,
         ClipEmbedder.load(clip),
         lambda _: "brown skin with a plaque",
-        "tiny",
+        fingerprint(clip),
         near=1.1,
     )
