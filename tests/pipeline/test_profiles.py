@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,12 +20,14 @@ from typer.testing import CliRunner, Result
 
 from pipeline import __main__ as command_line
 from pipeline import download
+from pipeline import weights as weight_hashes
 from pipeline.download import DownloadError, fetch
-from pipeline.lock import PinnedFile, pin, read_lock
+from pipeline.lock import PinnedFile, pin, read_lock, write_lock
 from pipeline.memory import Need, need_of, parameters_of, plan
 from pipeline.profile import PROFILES, ProfileError, load_profile
 from pipeline.provenance import role_models
 from pipeline.roles import Remote, Role, RoleError, read_role
+from pipeline.weights import fingerprint, sha256_of
 from tests.pipeline.fake_hub import COMMIT, Hub, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -444,3 +447,36 @@ def test_the_manifest_names_weights_as_hashed_and_skips_absent_options(tmp_path:
     assert "own.lock.json: 1 roles" in flat(written.stdout), "a server that is away keeps no file from being pinned"
     assert written.exit_code == 1
     assert role_models(load_profile(file)) == hashed, "what was pinned gives the same SHA-256"
+
+
+def test_weights_trained_again_after_they_were_pinned_are_in_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are as large as before, may be older (moved there), and another role may be pinned after them."""
+    file = write_profile(tmp_path, {"adapters": {"path": "a"}, "clip": {"path": "b"}})
+    weights = write_model(tmp_path / "models" / "a") / "model.safetensors"
+    write_model(tmp_path / "models" / "b")
+    time.sleep(0.05)  # a file's times come from a clock of 4 to 10 ms
+    run("check", file, "--write")
+    lock = tmp_path / "own.lock.json"
+    read: list[Path] = []
+    monkeypatch.setattr(weight_hashes, "sha256_of", lambda path: read.append(path) or sha256_of(path))
+    before = role_models(load_profile(file))
+    assert read == [], "what is unchanged is not read"
+    time.sleep(0.05)
+    other = tmp_path / "trained.safetensors"
+    save_file({"weight": torch.ones(1000, dtype=torch.float16)}, other)
+    os.utime(other, (1, 1))
+    os.replace(other, weights)
+    pinned = read_lock(lock)
+    write_lock(lock, {**pinned, "clip": pin(tmp_path / "models" / "b")})
+    after = role_models(load_profile(file))
+    assert after["clip"] == before["clip"]
+    assert after["adapters"]["sha256"] == fingerprint(weights.parent) != before["adapters"]["sha256"]
+    rows = json.loads(lock.read_text())
+    for row in rows.values():
+        del row["at"]
+    lock.write_text(json.dumps(rows))
+    read.clear()
+    assert role_models(load_profile(file)) == after, "a lock of before, without the time"
+    assert len(read) == 2
