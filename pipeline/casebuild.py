@@ -70,24 +70,29 @@ def build(
     clip_hash: str,
     told: Callable[[int, int], None] = lambda done, total: None,
     near: float = NEAR,
+    captions_by: str = "",
 ) -> Built:
-    """Embed, find duplicates and write ``out``. ``told``: sources done, of how many. Raises SourceError."""
+    """Embed, find duplicates and write ``out``. ``told``: sources done, of how many. Raises SourceError.
+
+    ``clip_hash``: `fingerprint` of the encoder, which the library records. ``captions_by``: whose captions; work that
+    another encoder or captioner began is not gone on with.
+    """
     if out.exists():
         raise SourceError(f"{out} is there already; remove it or choose another folder")
     work = out.with_name(out.name + ".building")
-    _begin(work, clip_hash, found)
+    _begin(work, {"clip": clip_hash, "captions": captions_by}, found)
     for start in range(0, len(found), BATCH):
         part = work / f"part-{start:07d}.npz"
         if not part.is_file():
             _embed(found[start : start + BATCH], work, part, clip, caption)
         told(min(start + BATCH, len(found)), len(found))
-    return _finish(work, out, near)
+    return _finish(work, out, near, clip_hash)
 
 
-def _begin(work: Path, clip_hash: str, found: Sequence[Source]) -> None:
-    """Go on with earlier work only where its sources and its encoder are the same."""
+def _begin(work: Path, models: dict[str, str], found: Sequence[Source]) -> None:
+    """Go on with earlier work only where its sources and its models are the same."""
     names = "\n".join(f"{s.file}\t{s.file.stat().st_size}\t{s.label}\t{s.skin_type}\t{s.licence}" for s in found)
-    state = json.dumps({"clip": clip_hash, "sources": hashlib.sha256(names.encode()).hexdigest()})
+    state = json.dumps({**models, "sources": hashlib.sha256(names.encode()).hexdigest()})
     if (work / "state.json").is_file() and (work / "state.json").read_text() != state:
         shutil.rmtree(work)
     (work / "images").mkdir(parents=True, exist_ok=True)
@@ -120,7 +125,7 @@ def _embed(
     draft.replace(part)  # a part is whole or not there
 
 
-def _finish(work: Path, out: Path, near: float) -> Built:
+def _finish(work: Path, out: Path, near: float, clip_hash: str) -> Built:
     rows: list[dict[str, Any]] = []
     bad: list[list[str]] = []
     images, texts = [], []
@@ -137,7 +142,7 @@ def _finish(work: Path, out: Path, near: float) -> Built:
     image, text = np.concatenate(images), np.concatenate(texts)
     twins = duplicates([row["file"] for row in rows], image, near)
     chosen = [i for i in range(len(rows)) if i not in twins]
-    _write(work, [rows[i] for i in chosen], image[chosen], text[chosen])
+    _write(work, [rows[i] for i in chosen], image[chosen], text[chosen], clip_hash)
     _write_table(work / "duplicates.csv", ("case", "same as", "how", "labels"), [
         (rows[i]["file"], rows[j]["file"], how, f"{rows[i]['label']} / {rows[j]['label']}")
         for i, (j, how) in sorted(twins.items())
@@ -171,9 +176,11 @@ def duplicates(names: Sequence[str], vectors: Vectors, near: float) -> dict[int,
     return out
 
 
-def _write(folder: Path, rows: list[dict[str, Any]], image: Vectors, text: Vectors) -> None:
+def _write(folder: Path, rows: list[dict[str, Any]], image: Vectors, text: Vectors, clip_hash: str) -> None:
     import torch
     from safetensors.torch import save_file
+
+    from pipeline.retrieve import MADE_BY
 
     wanted = {row["file"] for row in rows}
     for picture in (folder / "images").iterdir():
@@ -181,7 +188,7 @@ def _write(folder: Path, rows: list[dict[str, Any]], image: Vectors, text: Vecto
             picture.unlink()
     (folder / "cases.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     vectors = {"image": torch.from_numpy(image).half(), "text": torch.from_numpy(text).half()}
-    save_file(vectors, folder / "cases.safetensors")
+    save_file(vectors, folder / "cases.safetensors", {MADE_BY: clip_hash})
 
 
 def _write_table(file: Path, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -215,11 +222,13 @@ def build_command(
         from pipeline.weights import fingerprint
 
         clip = ClipEmbedder.load(described.folder("clip"), described.spec("clip"))
-        state = fingerprint(described.folder("clip")) + str(captions)
+        clip_hash, captions_by = fingerprint(described.folder("clip")), described.name if captions else ""
         with Progress(*Progress.get_default_columns(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
             task = bar.add_task(f"{len(found)} pictures", total=len(found))
             say = _captioner(described) if captions else (lambda picture: "")
-            built = build(found, out, clip, say, state, lambda done, total: bar.update(task, completed=done), near)
+            built = build(
+                found, out, clip, say, clip_hash, lambda done, _: bar.update(task, completed=done), near, captions_by
+            )
     except (SourceError, ProfileError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

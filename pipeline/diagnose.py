@@ -35,6 +35,20 @@ REMEMBERED = 3
 REMEMBERED_BY_LARGE = 6
 """The same of a full-size model: SkinGPT-4's context has 2,048 tokens, an answer up to 300."""
 
+LONGEST_QUESTION = 300
+_MARK = re.compile(r"<[^<>\[\]\s]+>|\[/?[A-Z_]+\]")
+"""What language models may read as a token of their own: <image>, </s>, <|im_end|>, [IMG], [/INST]."""
+
+
+def unmarked(text: str) -> str:
+    """``text`` with the brackets of such marks as spaces: a second <image> would be a second picture's place."""
+    return _MARK.sub(lambda mark: f" {mark[0][1:-1]} ", text)
+
+
+def as_asked(question: str) -> str:
+    """A participant's question as the models are given it: "#" begins a turn in the conversation's form."""
+    return unmarked(question[:LONGEST_QUESTION].replace("#", " ")).strip()
+
 
 def named(text: str, labels: Sequence[str]) -> tuple[str, ...]:
     """Labels that ``text`` names, in the order of their first mention, each once.
@@ -154,8 +168,8 @@ class SkinGPT:
         shows after it, a small model mixes up which of the names was its own.
         """
         pairs = [(a.text, b.text) for a, b in zip(history[::2], history[1::2], strict=False)]
-        plain = [(asked, said.replace("**", "")) for asked, said in pairs]
-        asked = question[:300].replace("#", " ").strip()
+        plain = [(as_asked(asked), unmarked(said.replace("**", ""))) for asked, said in pairs]
+        asked = as_asked(question)
         if self.reader is not None:
             return self.model.stream(seen, asked, plain[:1] + plain[1:][-(REMEMBERED_BY_LARGE - 1) :])
         first = [(asked, first_naming(said, self.labels)) for asked, said in plain[:1]]

@@ -18,6 +18,7 @@ from PIL import Image
 
 from pipeline.blip2 import Seen
 from pipeline.diagnose import CANNOT_TELL
+from pipeline.generate import Generator as Drawer
 from pipeline.orders import Order, Progress
 from pipeline.segment import Found
 from pipeline.skingen import SkinGEN, png
@@ -59,6 +60,8 @@ class Record:
     caption: str | None = None
     cases: tuple[Case, ...] = ()
     images: tuple[GeneratedImage, ...] = ()
+    drawn_by: Drawer | None = None
+    """The one of the profile's two that drew; None: nothing was drawn"""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -122,13 +125,19 @@ class SkinGENExplainer:
     def _labels_to_show(self, diagnosis: Diagnosis, known: str | None) -> Labels:
         """The diagnosis and its look-alikes; what the participant named is always among them."""
         assert diagnosis.label is not None, "nothing is shown for an abstention"
-        most = int(self.skingen.profile.settings["lookalikes"])
         others = [label for label in (known, *diagnosis.lookalikes) if label and label != diagnosis.label]
         inside = [label for label in dict.fromkeys(others) if label in self.skingen.skingpt.labels]
-        return (diagnosis.label, *inside[:most])
+        return (diagnosis.label, *inside[: self._most_lookalikes])
+
+    @property
+    def _most_lookalikes(self) -> int:
+        return int(self.skingen.profile.settings["lookalikes"])
 
     def _follow_up(self, request: ExplainRequest, seen: Seen, record: Record) -> Generator[Event, None, Labels]:
-        """An answer; conditions that the question names for the first time are shown as well."""
+        """An answer; conditions that the question names for the first time are shown as well.
+
+        At most as many as a diagnosis and its look-alikes: a question may name the whole closed set.
+        """
         skingpt = self.skingen.skingpt
         record.diagnosis = request.diagnosis
         if record.diagnosis is None or record.diagnosis.label is None:
@@ -137,7 +146,8 @@ class SkinGENExplainer:
         record.prompts["question"] = request.question
         with record.stage("answer"):
             yield from self._say(skingpt.follow_up(seen, request.question, request.history), record)
-        return tuple(n for n in skingpt.asked_about(request.question) if n not in request.shown)
+        new = [name for name in skingpt.asked_about(request.question) if name not in request.shown]
+        return tuple(new[: 1 + self._most_lookalikes])
 
     def _say(self, words: Iterator[str], record: Record) -> Generator[Event, None, str]:
         """Stream words with condition names in bold; returns the plain answer."""
@@ -187,6 +197,7 @@ class SkinGENExplainer:
         self._retrieve(photo, labels, record)
         assert record.caption is not None, "retrieval begins with a caption"
         orders = self.skingen.orders(labels, record.caption, record.cases, seed)
+        record.drawn_by = self.skingen.generator.drawing(found.mask if found else None)
         with record.stage("images"):
             for news in self.skingen.generate(photo, found, orders):
                 if isinstance(news, Progress):
@@ -206,7 +217,7 @@ class SkinGENExplainer:
 
     def _manifest(self, request: ExplainRequest, record: Record) -> Manifest:
         plans: tuple[AdapterPlan, ...] = tuple(image.plan for image in record.images)
-        generator, profile = self.skingen.generator, self.skingen.profile
+        generator, profile = record.drawn_by or self.skingen.generator, self.skingen.profile
         return Manifest(
             key=request.key,
             condition=self.condition,

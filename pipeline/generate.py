@@ -124,6 +124,10 @@ class Generator:
             other.pipe.register_modules(vae=self.pipe.vae)
         self.without_area = other
 
+    def drawing(self, mask: Area | None) -> Generator:
+        """The one that draws: without a mask `without_area`, where there is one."""
+        return self if mask is not None or self.without_area is None else self.without_area
+
     @property
     def scheduler_name(self) -> str:
         return type(self.pipe.scheduler).__name__
@@ -139,26 +143,26 @@ class Generator:
         Raises DrawingFailed rather than showing something that is not a picture.
         """
         self.remarks = self._batches.remarks = []
-        if mask is None and self.without_area is not None:
-            yield from self.without_area.draw(photo, None, orders)
-            self.remarks = [*self.without_area.remarks, DRAWN_BY]
+        if (other := self.drawing(mask)) is not self:
+            yield from other.draw(photo, None, orders)
+            self.remarks = [*other.remarks, DRAWN_BY]
             return
         frame = None if mask is None else frame_around(mask)
         canvas = self._canvas(photo, frame)
         work = self._batches.of([order.plan for order in orders])
-        steps, done = self.schedule.steps, 0
+        done = 0
         pictures = [photo if frame else canvas.square] * len(orders)  # what is not drawn yet is previewed as that
         while work:
             adapters, places = work.popleft()
-            total = done + steps * (1 + len(work))
+            before = done
             try:
                 for news in self._batch(canvas, adapters, [orders[i] for i in places]):
                     small = news.previews if isinstance(news, Progress) else news
                     for i, piece in zip(places, small, strict=False):
                         pictures[i] = lay_in(photo, piece, frame) if frame else piece
                     if isinstance(news, Progress):
-                        yield Progress(done + news.step, total, tuple(pictures) if news.previews else ())
-                done += steps
+                        done, total = before + news.step, before + news.steps * (1 + len(work))
+                        yield Progress(done, total, tuple(pictures) if news.previews else ())
             except torch.OutOfMemoryError:
                 self._batches.save_memory(len(places))
                 work.extendleft(reversed(self._batches.cut(adapters, places)))
@@ -186,24 +190,25 @@ class Generator:
     def _call(
         self, canvas: Canvas, adapters: AdapterSet, orders: Sequence[Order], tell: Tell, cancelled: threading.Event
     ) -> None:
-        steps, guided = self.schedule.steps, self.schedule.guided
+        guided = self.schedule.guided > 0
 
         def after_step(pipe: Any, step: int, _time: Any, values: dict[str, Tensor]) -> dict[str, Tensor]:
             if cancelled.is_set():
                 pipe._interrupt = True
-            every = self.preview_every
+            steps, every = pipe.num_timesteps, self.preview_every  # not always as many as it was asked for
+            last_guided = self.schedule.guided_of(steps) if guided else steps
             shown = every is not None and step % every == every - 1 and step + 1 < steps
             previews = self._previews(values["latents"]) if shown else ()
             tell(Progress(step + 1, steps, previews))
-            return unguided(pipe, values) if step + 1 == guided < steps else values
+            return unguided(pipe, values) if step + 1 == last_guided < steps else values
 
         with torch.inference_mode(), self.references.given_to(orders, adapters.ip_adapter_scale):
             self._loras.wear(adapters.lora, adapters.lora_weight)
-            words, drawn = self._words(adapters, orders, guided > 0), self._drawn_from_seeds(canvas, orders)
+            words, drawn = self._words(adapters, orders, guided), self._drawn_from_seeds(canvas, orders)
             with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
                 out = self.pipe(
                     **words, **drawn, image=canvas.square, mask_image=canvas.area, height=self.size,
-                    width=self.size, num_inference_steps=steps, strength=1.0,
+                    width=self.size, num_inference_steps=self.schedule.steps, strength=1.0,
                     guidance_scale=self.schedule.guidance if guided else 1.0,
                     **self.references.options(orders), output_type="np",
                     callback_on_step_end=after_step, callback_on_step_end_tensor_inputs=list(GUIDED_VALUES),

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pipeline.weights import sha256_of
 
@@ -33,6 +35,17 @@ class Pinned:
     """The commit, not the branch's name"""
     files: dict[str, PinnedFile]
     """Path below the role's folder; "" where the role is a single file"""
+    at: float = field(default_factory=time.time, compare=False)
+    """When its files were read, in seconds since 1970; 0 in locks of before it was noted"""
+
+    def unchanged(self, name: str, path: Path) -> bool:
+        """Whether ``path`` is the pinned file ``name`` as far as can be told without reading it.
+
+        It has its size, and since then nothing was written there, copied or moved there (ctime; mtime comes along with
+        a moved file): weights trained again are as large as before.
+        """
+        there = path.stat()
+        return name in self.files and self.files[name].size == there.st_size and there.st_ctime <= self.at
 
 
 def files_of(place: Path) -> dict[str, Path]:
@@ -46,8 +59,9 @@ def files_of(place: Path) -> dict[str, Path]:
 
 def pin(place: Path, hub: str = "", revision: str = "") -> Pinned:
     """Hash what is there."""
+    began = time.time()
     files = {name: PinnedFile(path.stat().st_size, sha256_of(path)) for name, path in files_of(place).items()}
-    return Pinned(hub, revision, files)
+    return Pinned(hub, revision, files, began)
 
 
 def differences(place: Path, pinned: Pinned) -> Iterator[str]:
@@ -66,12 +80,14 @@ def read_lock(path: Path) -> dict[str, Pinned]:
     if not path.exists():
         return {}
     try:
-        return {
-            role: Pinned(row["hub"], row["revision"], {name: PinnedFile(**file) for name, file in row["files"].items()})
-            for role, row in json.loads(path.read_text()).items()
-        }
+        return {role: _pinned(row) for role, row in json.loads(path.read_text()).items()}
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged ({error}); restore it, or remove it and pin again") from error
+
+
+def _pinned(row: dict[str, Any]) -> Pinned:
+    files = {name: PinnedFile(**file) for name, file in row["files"].items()}
+    return Pinned(row["hub"], row["revision"], files, float(row.get("at", 0)))
 
 
 def write_lock(path: Path, pinned: dict[str, Pinned]) -> None:

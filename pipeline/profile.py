@@ -10,6 +10,7 @@ import yaml
 
 from pipeline.roles import Role, RoleError, read_role
 from pipeline.types import LabelInfo
+from pipeline.wording import SKINCON
 
 PROFILES = Path(__file__).with_name("profiles")
 
@@ -27,7 +28,7 @@ class Knowledge:
     """non-neoplastic, benign or malignant (Fitzpatrick17k's three partitions)"""
     description: str
     concepts: tuple[str, ...]
-    """SKINCON concepts that are typical"""
+    """SKINCON concepts that are typical; may be none"""
     cause: str
     advice: str
     danger: str
@@ -77,11 +78,11 @@ class Profile:
         if spec.embedded:
             return "train it with `python -m pipeline train pack` or correct the profile"
         if spec.hub:
-            return f"`python -m pipeline download {self._called} --role {role}` fetches {spec.hub}"
+            return f"`python -m pipeline download {self.called} --role {role}` fetches {spec.hub}"
         return spec.source or "correct the profile"
 
     @property
-    def _called(self) -> str:
+    def called(self) -> str:
         """How a command line names this profile."""
         return self.name if self.file is None or self.file.parent == PROFILES else str(self.file)
 
@@ -97,15 +98,24 @@ class Profile:
 
 
 def load_knowledge(path: Path) -> tuple[Knowledge, ...]:
-    """Read labels.yaml. Raises ProfileError naming the label and the missing key."""
+    """Read labels.yaml. Raises ProfileError naming the label and the missing key, or the concept that is unknown."""
     rows = yaml.safe_load(path.read_text())
     out = []
     for label, row in sorted(rows.items()):
         try:
-            out.append(Knowledge(label=label, **{**row, "concepts": tuple(row["concepts"])}))
-        except (KeyError, TypeError) as error:
+            out.append(Knowledge(label=label, **{**row, "concepts": _concepts(row["concepts"])}))
+        except (KeyError, TypeError, ValueError) as error:
             raise ProfileError(f"{path}: {label!r}: {error}") from error
     return tuple(out)
+
+
+def _concepts(said: Any) -> tuple[str, ...]:
+    """Raises ValueError for what the prompts have no words for."""
+    if not isinstance(said, list):
+        raise ValueError(f"concepts is {said!r}; a list of SKINCON's concepts is wanted, [] for none")
+    if unknown := [concept for concept in said if concept not in SKINCON]:
+        raise ValueError(f"concept {unknown[0]!r} is not one of SKINCON's: {', '.join(sorted(SKINCON))}")
+    return tuple(said)
 
 
 def load_profile(name_or_path: str | Path = "phantom") -> Profile:

@@ -27,17 +27,14 @@ def _role_model(profile: Profile, role: str, pinned: Pinned | None) -> dict[str,
 
 
 def _sha256(place: Path, pinned: Pinned | None) -> str:
-    """Of a file, or `fingerprint` of a folder. What is pinned with the sizes that are there is not read again: 28 GB
-    take minutes, and `check` compares every byte."""
+    """Of a file, or `fingerprint` of a folder. What is unchanged since it was pinned is not read again: 28 GB take
+    minutes, and `check` compares every byte."""
     if place.is_file():
         return sha256_of(place)
-    files = weight_files(place)
-    names = [path.relative_to(place).as_posix() for path in files]
-    if pinned is None or any(n not in pinned.files for n in names):
+    files = {path.relative_to(place).as_posix(): path for path in weight_files(place)}
+    if pinned is None or not all(pinned.unchanged(name, path) for name, path in files.items()):
         return fingerprint(place)
-    if any(pinned.files[n].size != path.stat().st_size for n, path in zip(names, files, strict=True)):
-        return fingerprint(place)
-    return fingerprint_of((pinned.files[name].sha256, name) for name in names)
+    return fingerprint_of((pinned.files[name].sha256, name) for name in files)
 
 
 def _class_of(folder: Path) -> str:

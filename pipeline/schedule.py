@@ -35,7 +35,11 @@ class Schedule:
     @property
     def guided(self) -> int:
         """Steps with guidance."""
-        return round(self.steps * self.guidance_until) if self.guidance > 1 else 0
+        return self.guided_of(self.steps)
+
+    def guided_of(self, steps: int) -> int:
+        """The same where the scheduler takes ``steps``: PNDM takes one more than it is asked for."""
+        return round(steps * self.guidance_until) if self.guidance > 1 else 0
 
 
 SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {

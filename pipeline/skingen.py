@@ -25,7 +25,7 @@ from pipeline.diagnose import SkinGPT
 from pipeline.formats.extras import Extras, place_of, with_few_steps
 from pipeline.generate import Generator
 from pipeline.orders import Order, Progress, seed_of
-from pipeline.profile import Profile
+from pipeline.profile import Profile, ProfileError
 from pipeline.provenance import role_models
 from pipeline.retrieve import CaseLibrary, ClipEmbedder
 from pipeline.segment import FindsAreas, Found, load_segmenter
@@ -58,13 +58,14 @@ class SkinGEN:
 
     @classmethod
     def load(cls, profile: Profile, images: ImageStore) -> SkinGEN:
-        """Load every role. Raises ProfileError when weights are missing."""
+        """Load every role. Raises ProfileError when weights are missing, or the cases are another CLIP's."""
         profile = with_few_steps(profile)
         s = profile.settings
         torch.set_num_threads(int(s["threads"]))
         skingpt = SkinGPT.of(profile)  # the largest first, while the free memory is in one piece
         adapters = AdapterManager.load(profile.folder("adapters"), s["ip_adapter_scale"], s["case_similarity"])
-        clip = ClipEmbedder.load(profile.folder("clip"), profile.spec("clip"))
+        clip, models = ClipEmbedder.load(profile.folder("clip"), profile.spec("clip")), role_models(profile)
+        library = _library(profile, clip, models["clip"]["sha256"])
         generator = Generator.load(profile.folder("generate"), adapters, s, Extras.of(profile))
         if (folder := place_of(profile, "text_to_image")) is not None:
             generator.draws_without_area(Generator.load(folder, adapters, s, Extras.of(profile, "text_to_image")))
@@ -76,10 +77,10 @@ class SkinGEN:
             segmenter=load_segmenter(profile),
             captioner=Captioner.of(profile),
             clip=clip,
-            library=CaseLibrary(profile.folder("cases")),
+            library=library,
             adapters=adapters,
             generator=generator,
-            models=role_models(profile),
+            models=models,
         )
 
     def photo(self, sha256: str) -> Image.Image:
@@ -135,8 +136,8 @@ class SkinGEN:
 
     def prompt(self, label: str, caption: str) -> str:
         """The generator's prompt: the condition by name, the user's skin from the caption, the condition's signs."""
-        signs = phrases_of(self.profile.about(label).concepts)
-        return f"{label}, {skin_of(caption)} with {signs}"
+        prompt, concepts = f"{label}, {skin_of(caption)}", self.profile.about(label).concepts
+        return f"{prompt} with {phrases_of(concepts)}" if concepts else prompt
 
     def orders(self, labels: Sequence[str], caption: str, cases: Sequence[Case], seed: int) -> list[Order]:
         """One picture per label: prompt, adapters, reference and seed."""
@@ -154,6 +155,16 @@ class SkinGEN:
     ) -> Iterator[Progress | list[Image.Image]]:
         """On the photo; without an affected area text-to-image."""
         return self.generator.draw(photo, found.mask if found else None, orders)
+
+
+def _library(profile: Profile, clip: ClipEmbedder, sha256: str) -> CaseLibrary:
+    """Raises ProfileError when its vectors come from another CLIP: they would be compared, and mean nothing."""
+    library = CaseLibrary(profile.folder("cases"))
+    if why := library.stranger(int(clip.model.config.projection_dim), sha256):
+        again = f"build it again with `python -m pipeline cases build ... --profile {profile.called}`"
+        todo = profile.get("cases") if profile.spec("cases").embedded else again
+        raise ProfileError(f"profile {profile.name}: role 'cases': {library.folder} is of another CLIP: {why}; {todo}")
+    return library
 
 
 def outlined(photo: Image.Image, mask: np.ndarray) -> Image.Image:

@@ -21,7 +21,7 @@ class _Stop(StoppingCriteria):
         self.wanted = threading.Event()
 
     def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Any:
-        return torch.full((len(input_ids),), self.wanted.is_set(), dtype=torch.bool)
+        return torch.full((len(input_ids),), self.wanted.is_set(), dtype=torch.bool, device=input_ids.device)
 
 
 def streamed(

@@ -38,7 +38,30 @@ PHRASES: dict[str, str] = {
     "White(Hypopigmentation)": "white colour",
     "Xerosis": "dryness",
 }
-"""SKINCON concept -> the words a caption uses for it."""
+"""SKINCON concept -> the words a caption uses for it. The embedded models learned these, in this order."""
+
+_OTHERS: dict[str, str] = {
+    "Abscess": "an abscess",
+    "Burrow": "burrows",
+    "Cyst": "a cyst",
+    "Erosion": "erosions",
+    "Excoriation": "scratch marks",
+    "Exudate": "oozing",
+    "Fissure": "cracks",
+    "Gray": "grey colour",
+    "Lichenification": "thickened skin with coarse lines",
+    "Pigmented": "darker pigment",
+    "Poikiloderma": "mottled colour",
+    "Purpura/Petechiae": "purple-red spots of blood",
+    "Sclerosis": "hardened skin",
+    "Umbilicated": "a central dimple",
+    "Vesicle": "small blisters",
+    "Yellow": "yellow colour",
+}
+"""SKINCON's other concepts (Daneshjou et al. 2022 name 48), for closed sets of your own."""
+
+SKINCON: dict[str, str] = PHRASES | _OTHERS
+"""All of SKINCON's concepts -> the words a prompt uses for them."""
 
 
 def join(parts: list[str]) -> str:
@@ -47,5 +70,5 @@ def join(parts: list[str]) -> str:
 
 
 def phrases_of(concepts: Sequence[str]) -> str:
-    """SKINCON concepts -> `a plaque, silvery scale and redness`. Raises KeyError for an unknown concept."""
-    return join([PHRASES[c] for c in concepts])
+    """One or more SKINCON concepts -> `a plaque, silvery scale and redness`. Raises KeyError for an unknown one."""
+    return join([SKINCON[c] for c in concepts])

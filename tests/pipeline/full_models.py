@@ -19,6 +19,7 @@ from pipeline.casebuild import build
 from pipeline.casesources import sources
 from pipeline.profile import PROFILES
 from pipeline.retrieve import ClipEmbedder
+from pipeline.weights import fingerprint
 from tests.pipeline import tiny_masks, tiny_speakers, tiny_vlm
 from tests.pipeline.test_generator_roles import ip_file, ip_state
 from tests.pipeline.tiny_sd import CROSS, SIDE, tiny_pipeline
@@ -108,12 +109,11 @@ def write_adapters(folder: Path) -> None:
 
 
 def write_ip_adapters(folder: Path) -> None:
-    """As h94/IP-Adapter: the plain one, and plus beside it."""
+    """As h94/IP-Adapter: the plain one and plus beside it, since `paper` fetches both into the common folder."""
     (folder / "models").mkdir(parents=True)
     unet = tiny_pipeline().unet
     ip_file(folder / "models", "ip-adapter_sd15.safetensors", ip_state(unet))
-    if "paper" in (path.stem for path in folder.parents[1].glob("*.yaml")):  # the others do not fetch it
-        ip_file(folder / "models", "ip-adapter-plus_sd15.safetensors", ip_state(unet, plus=True))
+    ip_file(folder / "models", "ip-adapter-plus_sd15.safetensors", ip_state(unet, plus=True))
 
 
 def write_lcm(folder: Path) -> None:
@@ -143,6 +143,6 @@ def write_cases(folder: Path) -> None:
         folder,
         ClipEmbedder.load(clip),
         lambda _: "brown skin with a plaque",
-        "tiny",
+        fingerprint(clip),
         near=1.1,
     )

@@ -17,7 +17,9 @@ from pipeline import caseindex, retrieve
 from pipeline.__main__ import app
 from pipeline.casebuild import build
 from pipeline.casesources import SourceError, sources
+from pipeline.profile import load_profile
 from pipeline.retrieve import CaseLibrary
+from pipeline.weights import fingerprint
 
 
 class Colours:
@@ -107,7 +109,7 @@ def test_a_build_that_was_cut_off_goes_on(tmp_path: Path) -> None:
         built(tmp_path / "in", tmp_path / "out")
 
 
-def test_another_encoder_does_not_go_on_with_old_vectors(tmp_path: Path) -> None:
+def test_other_models_do_not_go_on_with_old_work(tmp_path: Path) -> None:
     save(tmp_path / "in" / "acne" / "a.png", 1)
     found, clip = sources(tmp_path / "in", "CC0"), Colours()
 
@@ -116,8 +118,11 @@ def test_another_encoder_does_not_go_on_with_old_vectors(tmp_path: Path) -> None
 
     with pytest.raises(KeyboardInterrupt):
         build(found, tmp_path / "out", clip, lambda _: "", "one encoder", stops)
-    build(found, tmp_path / "out", clip, lambda _: "", "another encoder")
-    assert clip.seen == 2
+    with pytest.raises(KeyboardInterrupt):
+        build(found, tmp_path / "out", clip, lambda _: "", "another encoder", stops)
+    build(found, tmp_path / "out", clip, lambda _: "red skin", "another encoder", captions_by="another captioner")
+    assert clip.seen == 3
+    assert CaseLibrary(tmp_path / "out").made_by == "another encoder"
 
 
 def test_fitzpatrick17k(tmp_path: Path) -> None:
@@ -218,4 +223,6 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "3 cases" in done.output
     assert "ringworm of cats" in done.output
-    assert len(CaseLibrary(tmp_path / "out").rows) == 3
+    library = CaseLibrary(tmp_path / "out")
+    assert len(library.rows) == 3
+    assert library.made_by == fingerprint(load_profile("phantom").folder("clip"))

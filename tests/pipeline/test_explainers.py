@@ -5,13 +5,21 @@ from __future__ import annotations
 import dataclasses
 import io
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
+from diffusers import PNDMScheduler
 from PIL import Image
 
+from pipeline.adapt import AdapterManager
 from pipeline.explainers import make_explainers
+from pipeline.formats.extras import Extras
+from pipeline.generate import DRAWN_BY, Generator
 from pipeline.phantom import Phantom, draw
+from pipeline.segment import Found
 from pipeline.skingen import SkinGEN, png
 from pipeline.types import (
     CONDITIONS,
@@ -32,6 +40,7 @@ from pipeline.types import (
     event_to_json,
 )
 from tests.pipeline.conftest import Pictures
+from tests.pipeline.tiny_sd import SIDE, tiny_pipeline
 
 QUESTION = "Why do you think so?"
 
@@ -149,6 +158,20 @@ def test_what_the_participant_named_is_shown_too(skingen: SkinGEN, psoriasis: Ph
     assert len(only(events, CasesFound)[0].cases) == 4
 
 
+@pytest.mark.parametrize(
+    ("concepts", "ends"),
+    [((), ""), (("Vesicle",), " with small blisters"), (("Papule", "Yellow"), " with papules and yellow colour")],
+)
+def test_signs_that_the_embedded_models_never_learned_are_asked_for(
+    skingen: SkinGEN, psoriasis: Phantom, concepts: tuple[str, ...], ends: str
+) -> None:
+    """A closed set of one's own has other concepts of SKINCON, or none."""
+    known = tuple(dataclasses.replace(about, concepts=concepts) for about in skingen.profile.knowledge)
+    own = dataclasses.replace(skingen, profile=dataclasses.replace(skingen.profile, knowledge=known))
+    assert own.prompt("psoriasis", "brown skin with wheals") == f"psoriasis, brown skin{ends}"
+    assert len(only(ask(own, "cases", psoriasis.image), CasesFound)[0].cases) == 4
+
+
 def follow_up(skingen: SkinGEN, photo: np.ndarray, question: str, **more: object) -> list[Event]:
     first = ask(skingen, "text", photo)
     history = (
@@ -172,6 +195,16 @@ def test_a_condition_named_for_the_first_time_is_shown(skingen: SkinGEN, psorias
     assert [c.label for c in only(events, CasesFound)[0].cases] == ["vitiligo"]
 
 
+def test_a_question_that_names_them_all_shows_the_first_few(skingen: SkinGEN, psoriasis: Phantom) -> None:
+    """As many as a diagnosis and its look-alikes: 16 pictures at once nobody asked for, nor does a memory hold them."""
+    names = [label for label in skingen.skingpt.labels if label != "psoriasis"]
+    for lookalikes, most in ((3, 4), (1, 2)):
+        settings = {**skingen.profile.settings, "lookalikes": lookalikes}
+        few = dataclasses.replace(skingen, profile=dataclasses.replace(skingen.profile, settings=settings))
+        events = follow_up(few, psoriasis.image, f"Why not {', '.join(names)}?", shown=("psoriasis",))
+        assert [c.label for c in only(events, CasesFound)[0].cases] == names[:most]
+
+
 def test_closing_the_stream_cancels_and_the_models_stay_usable(
     skingen: SkinGEN, psoriasis: Phantom, generated: list[Event]
 ) -> None:
@@ -184,6 +217,28 @@ def test_closing_the_stream_cancels_and_the_models_stay_usable(
     stream.close()  # type: ignore[attr-defined]
     assert time.monotonic() - began < 5
     assert manifest_of(ask(skingen, "generated", psoriasis.image)).images == manifest_of(generated).images
+
+
+def test_the_manifest_is_of_the_model_that_drew(skingen: SkinGEN, psoriasis: Phantom, tmp_path: Path) -> None:
+    """Inpainting and text-to-image from two folders, each with its own scheduler and in its own numbers."""
+    none = AdapterManager(tmp_path, (), None, 0.6, 0.5)
+    settings = {"image_size": SIDE, "steps": 2, "guidance": 1.0, "precision": "float32"}
+    tiny_pipeline().save_pretrained(tmp_path / "inpainting")
+    other = tiny_pipeline(4)
+    other.scheduler = PNDMScheduler.from_config(other.scheduler.config, skip_prk_steps=True)
+    other.save_pretrained(tmp_path / "text")
+    generator = Generator.load(tmp_path / "inpainting", none, settings)
+    generator.draws_without_area(Generator.load(tmp_path / "text", none, settings, Extras(dtype=torch.bfloat16)))
+    found = Found(psoriasis.mask, (0, 0, 9, 9), 0.9, "psoriasis")
+    said = {}
+    for area in (found, None):
+        segmenter = SimpleNamespace(find=lambda *_, area=area: area)
+        own = dataclasses.replace(skingen, generator=generator, adapters=none, segmenter=segmenter)
+        told = manifest_of(ask(own, "generated", psoriasis.image))
+        said[area is not None] = told.settings["scheduler"], told.settings["precision"]
+        assert len(told.images) == 4
+        assert (DRAWN_BY in told.fallbacks) == (area is None)
+    assert said == {True: ("DDIMScheduler", "float32"), False: ("PNDMScheduler", "bfloat16")}
 
 
 def test_photos_need_not_be_square(skingen: SkinGEN, pictures: Pictures) -> None:

@@ -20,7 +20,7 @@ import pytest
 import streamlit as st
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from pipeline.client import PipelineClient
@@ -29,7 +29,8 @@ from pipeline.generate import DRAWN_BY
 from pipeline.images import DiskImages
 from pipeline.loading import load_skingen
 from pipeline.photo import clean_photo
-from pipeline.profile import PROFILES, load_profile
+from pipeline.profile import PROFILES, ProfileError, load_profile
+from pipeline.retrieve import MADE_BY
 from pipeline.skingen import SkinGEN, png
 from pipeline.types import (
     CONDITIONS,
@@ -48,6 +49,7 @@ from pipeline.types import (
     TextDelta,
     Turn,
 )
+from pipeline.weights import fingerprint
 from study_app.services import services
 from tests.pipeline import test_remote
 from tests.pipeline.full_models import ATTENTION, LABELS, SIDE, STEPS, write_profile
@@ -312,12 +314,33 @@ def from_the_library(found: Served, place: Path) -> None:
     (shown,) = found.told["cases"].of(CasesFound)
     assert {case.case_id: case.label for case in shown.cases}.items() <= known.items()
     plans = found.told["generated"].manifest.adapters
+    assert found.skingen.library.made_by == fingerprint(found.models / found.skingen.profile.roles["clip"])
     assert all(set(plan.reference_cases) <= known.keys() and plan.reference_cases for plan in plans)
 
 
 OTHERS: dict[str, Callable[[Served, Path], None]] = {
     "diagnose": by_a_server, "adapters": by_a_lora, "few_step": in_few_steps, "cases": from_the_library,
 }  # fmt: skip
+
+
+def test_a_case_library_of_another_clip_is_refused_when_the_models_are_loaded(tmp_path: Path) -> None:
+    """By its record where it has one, by its width in any case; an older one of the same width is taken."""
+    profile = load_profile(write_profile("open", tmp_path))
+    file = tmp_path / "models" / "cases" / "cases.safetensors"
+    own = load_file(file)
+    width = own["image"].shape[1]
+    narrow = {name: x[:, :4].contiguous() for name, x in own.items()}
+    again = rf"role 'cases': .*; build it again with `.* --profile {profile.file}`"
+    for vectors, record, why in (
+        (own, {MADE_BY: "0" * 64}, "was built with a CLIP of SHA-256 00"),
+        (narrow, None, f"described by 4 numbers, CLIP gives {width}"),
+    ):
+        save_file(vectors, file, record)
+        with pytest.raises(ProfileError, match=again) as raised:
+            load_skingen(profile, DiskImages(tmp_path / "pictures"))
+        assert why in str(raised.value)
+    save_file(own, file)
+    assert load_skingen(profile, DiskImages(tmp_path / "pictures")).library.made_by is None
 
 
 @pytest.mark.parametrize("name", SHIPPED)

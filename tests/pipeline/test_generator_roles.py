@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderTiny, StableDiffusionPipeline
+from diffusers import AutoencoderTiny, HeunDiscreteScheduler, PNDMScheduler, StableDiffusionPipeline
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -244,6 +244,27 @@ def test_one_file_is_found_or_asked_for(tmp_path: Path) -> None:
         one_file(tmp_path, None)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:diffusers")
+@pytest.mark.parametrize(("kind", "taken"), [(PNDMScheduler, 4), (HeunDiscreteScheduler, 5)])
+def test_progress_counts_the_steps_that_the_scheduler_takes(kind: Any, taken: int) -> None:
+    """More than it was asked for, here 3; one after another over batches, and up to the last."""
+    ours = generator()
+    options = {"skip_prk_steps": True} if kind is PNDMScheduler else {}
+    ours.pipe.scheduler = kind.from_config(ours.pipe.scheduler.config, **options)
+    ours._batches.most = 1
+    batches: list[int] = []
+    ours.pipe.unet.register_forward_pre_hook(lambda _unet, args: batches.append(len(args[0])))
+    for until, guided in ((1.0, taken), (0.5, round(taken / 2))):
+        ours.schedule = Schedule(3, 2.0, until)
+        *news, last = ours.draw(photo(), area(), [order("acne"), order("lupus")])
+        assert isinstance(last, list)
+        assert [(n.step, n.steps) for n in news if isinstance(n, Progress)] == [
+            (i, 2 * taken) for i in range(1, 2 * taken + 1)
+        ]
+        assert batches == ([2] * guided + [1] * (taken - guided)) * 2, "guided is the share of the steps that it takes"
+        batches.clear()
+
+
 # Memory ------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +296,25 @@ def test_out_of_memory_halves_the_batch_and_says_so() -> None:
     drawn(ours, orders, area())
     assert asked == [4] * 6, "the next answer does not try again"
     assert ours.remarks == []
+
+
+def test_progress_does_not_step_back_where_the_memory_ends_at_the_last_step() -> None:
+    """As it does where the finished latents are decoded: what was drawn till then was work, too."""
+    ours = generator()
+    decode, asked = ours.pipe.vae.decode, list[int]()
+
+    def only_one(latents: Tensor, *args: Any, **more: Any) -> Any:
+        asked.append(len(latents))
+        if len(latents) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return decode(latents, *args, **more)
+
+    ours.pipe.vae.decode, ours.preview_every = only_one, None
+    *news, last = ours.draw(photo(), area(), [order("acne"), order("lupus")])
+    assert (asked, len(last)) == ([2, 1, 1], 2)  # type: ignore[arg-type]
+    assert [(n.step, n.steps) for n in news if isinstance(n, Progress)] == [
+        *((i, 3) for i in (1, 2, 3)), *((i, 9) for i in range(4, 10)),
+    ]  # fmt: skip
 
 
 def test_one_picture_that_does_not_fit_is_tried_in_slices_and_then_an_error() -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,12 +20,14 @@ from typer.testing import CliRunner, Result
 
 from pipeline import __main__ as command_line
 from pipeline import download
+from pipeline import weights as weight_hashes
 from pipeline.download import DownloadError, fetch
-from pipeline.lock import PinnedFile, pin, read_lock
+from pipeline.lock import PinnedFile, pin, read_lock, write_lock
 from pipeline.memory import Need, need_of, parameters_of, plan
 from pipeline.profile import PROFILES, ProfileError, load_profile
 from pipeline.provenance import role_models
 from pipeline.roles import Remote, Role, RoleError, read_role
+from pipeline.weights import fingerprint, sha256_of
 from tests.pipeline.fake_hub import COMMIT, Hub, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -98,6 +101,40 @@ def test_a_wrong_role_is_told_with_its_file(tmp_path: Path) -> None:
     file = write_profile(tmp_path, {"diagnose": {"path": "a", "dtype": "half"}})
     with pytest.raises(ProfileError, match=r"own\.yaml: role 'diagnose': dtype"):
         load_profile(file)
+
+
+KEYS = ("partition", "description", "cause", "advice", "danger")
+
+
+def closed_set(folder: Path, concepts: object) -> Path:
+    """A profile of a closed set of its own, in which prurigo has ``concepts``."""
+    file = write_profile(folder, {})
+    row = {**dict.fromkeys(KEYS, "-"), "look_alikes": {}, "concepts": concepts}
+    (folder / "labels.yaml").write_text(json.dumps({"prurigo": row}))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("concepts", "message"),
+    [
+        (["Papule", "Lichenified"], r"'prurigo': concept 'Lichenified' is not one of SKINCON's: .*Lichenification"),
+        ("Papule", r"'prurigo': concepts is 'Papule'; a list"),
+        (None, r"'prurigo': concepts is None; a list"),
+    ],
+)
+def test_a_concept_without_words_is_told_with_its_label(tmp_path: Path, concepts: object, message: str) -> None:
+    file = closed_set(tmp_path, concepts)
+    with pytest.raises(ProfileError, match=rf"labels\.yaml: {message}"):
+        load_profile(file)
+    result = run("check", file)
+    assert result.exit_code == 1
+    assert "'prurigo'" in flat(result.stderr)
+
+
+@pytest.mark.parametrize("concepts", [[], ["Vesicle", "Lichenification"]])
+def test_a_closed_set_may_have_any_of_skincons_concepts_or_none(tmp_path: Path, concepts: list[str]) -> None:
+    (known,) = load_profile(closed_set(tmp_path, concepts)).knowledge
+    assert known.concepts == tuple(concepts)
 
 
 # Check ------------------------------------------------------------------------------------------------
@@ -410,3 +447,36 @@ def test_the_manifest_names_weights_as_hashed_and_skips_absent_options(tmp_path:
     assert "own.lock.json: 1 roles" in flat(written.stdout), "a server that is away keeps no file from being pinned"
     assert written.exit_code == 1
     assert role_models(load_profile(file)) == hashed, "what was pinned gives the same SHA-256"
+
+
+def test_weights_trained_again_after_they_were_pinned_are_in_the_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are as large as before, may be older (moved there), and another role may be pinned after them."""
+    file = write_profile(tmp_path, {"adapters": {"path": "a"}, "clip": {"path": "b"}})
+    weights = write_model(tmp_path / "models" / "a") / "model.safetensors"
+    write_model(tmp_path / "models" / "b")
+    time.sleep(0.05)  # a file's times come from a clock of 4 to 10 ms
+    run("check", file, "--write")
+    lock = tmp_path / "own.lock.json"
+    read: list[Path] = []
+    monkeypatch.setattr(weight_hashes, "sha256_of", lambda path: read.append(path) or sha256_of(path))
+    before = role_models(load_profile(file))
+    assert read == [], "what is unchanged is not read"
+    time.sleep(0.05)
+    other = tmp_path / "trained.safetensors"
+    save_file({"weight": torch.ones(1000, dtype=torch.float16)}, other)
+    os.utime(other, (1, 1))
+    os.replace(other, weights)
+    pinned = read_lock(lock)
+    write_lock(lock, {**pinned, "clip": pin(tmp_path / "models" / "b")})
+    after = role_models(load_profile(file))
+    assert after["clip"] == before["clip"]
+    assert after["adapters"]["sha256"] == fingerprint(weights.parent) != before["adapters"]["sha256"]
+    rows = json.loads(lock.read_text())
+    for row in rows.values():
+        del row["at"]
+    lock.write_text(json.dumps(rows))
+    read.clear()
+    assert role_models(load_profile(file)) == after, "a lock of before, without the time"
+    assert len(read) == 2

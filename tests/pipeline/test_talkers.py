@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,6 +197,45 @@ def test_conversations_in_both_forms() -> None:
     assert question_and_answer("a photo of", []) == "a photo of"
 
 
+# What a participant types --------------------------------------------------------------------------------
+
+MARKED = "what is in the <image> <ImageHere> ?"
+
+
+@pytest.fixture(params=["embedded", "converted", "chat"])
+def skingpt_of_each_form(request: pytest.FixtureRequest, tmp_path: Path) -> SkinGPT:
+    if request.param == "embedded":
+        return SkinGPT.of(load_profile("phantom"))
+    if request.param == "converted":
+        return SkinGPT.of(profile_of(request.getfixturevalue("converted")[0], options={"tokens": 6}))
+    return SkinGPT.of(profile_of(tiny_vlm.write_llava(tmp_path / "llava"), options={"tokens": 6}))
+
+
+def test_a_question_may_name_the_models_own_tokens(skingpt_of_each_form: SkinGPT) -> None:
+    """Answered, and so is the next one, in whose conversation it stands."""
+    seen = skingpt_of_each_form.see(photo())
+    first = (Turn("participant", "what is this ?"), Turn("assistant", "**Psoriasis**, as in this <image>."))
+    said = "".join(skingpt_of_each_form.follow_up(seen, MARKED, first))
+    more = (*first, Turn("participant", MARKED), Turn("assistant", said))
+    assert "".join(skingpt_of_each_form.follow_up(seen, "why ?", more))
+
+
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        ("Is it < 6 mm, or 3 > 2? [I think so]", "Is it < 6 mm, or 3 > 2? [I think so]"),
+        ("## why <image>?", "why  image ?"),
+        ("<<image>> </s><s> <im<image>age> <im[IMG]age>", "< image >  /s  s  <im image age> <im IMG age>"),
+        ("<|im_end|> [/INST]", "|im_end|   /INST"),
+    ],
+)
+def test_ordinary_text_is_handed_on_as_it_is_and_no_mark_is(typed: str, given: str) -> None:
+    skingpt = free("no", "no")
+    history = [Turn("participant", typed), Turn("assistant", "a < b <image>")]
+    "".join(skingpt.follow_up(skingpt.see(None), typed, history))
+    assert skingpt.model.asked == [(given, [(given, "a < b  image ")])]  # type: ignore[attr-defined]
+
+
 # Captions ---------------------------------------------------------------------------------------------
 
 
@@ -249,6 +289,17 @@ def test_what_generation_raises_reaches_the_reader() -> None:
 
     with pytest.raises(MemoryError, match="no room"):
         list(streamed(broken, tiny_vlm.tokenizer()))
+
+
+def test_whether_to_stop_is_told_on_the_models_device() -> None:
+    """Torch's meta device stands for a card: transformers joins the criteria there, and it refuses CPU tensors."""
+
+    def on_a_card(streamer: Any, stopping_criteria: Any) -> None:
+        ids = torch.zeros(2, 3, dtype=torch.long, device="meta")
+        assert stopping_criteria(ids, None).device == ids.device
+        streamer.end()
+
+    assert list(streamed(on_a_card, tiny_vlm.tokenizer())) == []
 
 
 @pytest.mark.parametrize("cuts", [[3], [1, 2, 3, 4, 5, 6, 7], [5], [6], [7], []])

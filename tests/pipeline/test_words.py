@@ -14,7 +14,7 @@ from pipeline.diagnose import named
 from pipeline.explainers import emphasised
 from pipeline.profile import ProfileError, load_profile
 from pipeline.prompting import conversation, image_slot
-from pipeline.wording import join, phrases_of
+from pipeline.wording import SKINCON, join, phrases_of
 
 LABELS = ("acne", "acne vulgaris", "keratosis pilaris", "lichen planus", "psoriasis", "seborrheic keratosis", "striae")
 
@@ -67,6 +67,8 @@ def test_captions_give_the_skin_to_the_prompt() -> None:
 
 def test_phrases() -> None:
     assert phrases_of(("Plaque", "Scale", "Erythema")) == "a plaque, silvery scale and redness"
+    assert phrases_of(("Vesicle", "Erythema")) == "small blisters and redness", "not among the embedded models' own"
+    assert len(SKINCON) == 48, "as many as Daneshjou et al. (2022) name"
     assert join(["one"]) == "one"
     with pytest.raises(KeyError):
         phrases_of(("Sparkle",))
