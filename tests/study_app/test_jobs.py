@@ -8,7 +8,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,7 @@ from pipeline.types import (
 from study_app import jobs as jobs_module
 from study_app.job_events import Continuation, Diverged, coalesced, gathered
 from study_app.job_run import pictures
-from study_app.jobs import BROKE, FULL, RESTARTED, UNREACHABLE, JobRunner
+from study_app.jobs import ASK_AGAIN_AFTER_S, BROKE, FULL, RESTARTED, UNREACHABLE, JobRunner
 from study_app.model_copies import ModelCopies
 from study_app.study.definition import Study
 from study_app.study.errors import NotSaved, Refused
@@ -91,10 +91,12 @@ class App:
     def turns(self) -> list[tuple[str, str]]:
         return [(turn.role, turn.text) for turn in self.store.state(self.participant).exposures[1].turns]
 
-    def restarted(self, client: PipelineClient | None = None) -> App:
+    def restarted(
+        self, client: PipelineClient | None = None, ask_again_after_s: Sequence[float] = ASK_AGAIN_AFTER_S
+    ) -> App:
         """A new app process over the same files."""
         self.runner.stop()
-        runner = JobRunner(self.store, self.media, client or self.client, save_every_s=0.01)
+        runner = JobRunner(self.store, self.media, client or self.client, 0.01, ask_again_after_s)
         return dataclasses.replace(self, runner=runner, client=client or self.client)
 
 

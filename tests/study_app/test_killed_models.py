@@ -40,6 +40,10 @@ port = int(sys.argv[sys.argv.index("--port") + 1])
 serve(ScriptedProfile(), load, Options(port=port, stop_on_eof="--stop-on-eof" in sys.argv))
 """
 """Stops at the first picture of a question with "hold" until a file is there."""
+ABSENCES = (1.0,) * 7
+"""Seconds to wait while the models do not answer: as often as in the app, a minute less."""
+DEATHS = len(ABSENCES) + RUNS
+"""After so many at the latest a question is given up: each is met as an absence, or as a job that nobody knows."""
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def release(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def models(tmp_path: Path, release: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServer]:
-    monkeypatch.setattr(localserver, "RESTART_AFTER_S", (0.05,) * 9)
+    monkeypatch.setattr(localserver, "RESTART_AFTER_S", (0.05,) * (DEATHS + 1))
     monkeypatch.setattr(client_module, "RECONNECT_AFTER_S", (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0))
     script = tmp_path / "child.py"
     script.write_text(CHILD)
@@ -61,7 +65,7 @@ def models(tmp_path: Path, release: Path, monkeypatch: pytest.MonkeyPatch) -> It
 def app(db: Path, study: Study, models: LocalServer) -> Iterator[App]:
     with an_app(db, study, models.url) as begun, PipelineClient(models.url, models.token) as client:
         begun.runner.stop()
-        running = begun.restarted(client)
+        running = begun.restarted(client, ABSENCES)
         yield running
         running.runner.stop()
 
@@ -103,7 +107,7 @@ def test_killed_every_time_the_participant_can_ask_again_and_nothing_is_lost(
     assert app.runner.wait(earlier, 60)
     told = app.turns()
     key = app.ask("hold")
-    for _ in range(3 * RUNS):  # a death that is seen only when the question is asked again counts as an absence
+    for _ in range(DEATHS):
         until(lambda: app.status(key) == "failed" or waiting(app) == 1, 60)
         if app.status(key) == "failed":
             break
