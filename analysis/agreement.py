@@ -15,7 +15,8 @@ from analysis.describe import NOTHING, half_up
 from analysis.durations import over_conditions
 from analysis.export import Table
 from analysis.facts import Facts, with_notes
-from analysis.model import LIKERT, ONCE, Item, StudyData, pivoted
+from analysis.measures import LIKERT, Item
+from analysis.model import ONCE, StudyData, pivoted
 
 
 def shown(data: StudyData) -> Facts:

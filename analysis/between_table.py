@@ -11,7 +11,8 @@ from analysis.between import Kruskal, MannWhitney, kruskal_wallis, mann_whitney
 from analysis.describe import NOTHING, bounded, half_up, p_value
 from analysis.export import Table
 from analysis.holm import holm
-from analysis.model import Item, StudyData
+from analysis.measures import Item
+from analysis.model import StudyData
 from analysis.tables import TEST_COLUMNS, parts_note
 
 Row = dict[str, object]

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import InputError
-from analysis.model import Condition, Item
+from analysis.measures import Item
+from analysis.model import Condition
 
 FIRST_CSV_ROW = 2
 """Row 1 of a CSV is its header; a database's rows are counted from 1 as well (see ``row_name``)."""

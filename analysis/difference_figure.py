@@ -18,7 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.friedman import DECIMALS
-from analysis.model import Condition, Item, StudyData
+from analysis.measures import Item
+from analysis.model import Condition, StudyData
 from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, box, line, sheet, stamped
 
 MOST_ROWS = 8

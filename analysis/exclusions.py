@@ -8,8 +8,9 @@ from analysis.between import kruskal_wallis
 from analysis.compare import Comparison, compare_items
 from analysis.facts import Facts, with_notes
 from analysis.friedman import Friedman
+from analysis.measures import Item
 from analysis.mixed_design import groups_of, mixed_design
-from analysis.model import Item, StudyData
+from analysis.model import StudyData
 from analysis.subgroups import effect_facts
 
 SIDES = {"without": False, "with": True}

@@ -21,7 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 from analysis.describe import Description, half_up
-from analysis.model import Condition, Item
+from analysis.measures import Item
+from analysis.model import Condition
 from analysis.pdf_fonts import outlines_only
 
 Theme = Literal["light", "dark"]

@@ -13,7 +13,8 @@ import pandas as pd
 from analysis.checks import checked_ratings
 from analysis.demographics import questions_of
 from analysis.errors import InputError, NoData
-from analysis.model import LIKERT, RATINGS, Condition, Item, Score, StudyData
+from analysis.measures import LIKERT, Item, Score
+from analysis.model import RATINGS, Condition, StudyData
 from analysis.people import (
     RUN_KINDS,
     check_people,

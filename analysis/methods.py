@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from analysis.bootstrap import DRAWS
 from analysis.facts import Facts
 from analysis.friedman import EXACT_N
+from analysis.measures import SCORE, Item
 from analysis.mixed_design import groups_of
-from analysis.model import SCORE, Item, StudyData
+from analysis.model import StudyData
 from analysis.people import by_rule
 
 HASH_SHOWN = 12

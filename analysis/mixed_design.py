@@ -19,8 +19,9 @@ import pandas as pd
 from analysis.between import MannWhitney, mann_whitney
 from analysis.facts import Facts
 from analysis.holm import holm
+from analysis.measures import Item
 from analysis.mixed import Effect, dummies, effects
-from analysis.model import Item, StudyData
+from analysis.model import StudyData
 from analysis.subgroups import effect_facts, interaction, mann_whitney_facts
 
 NO_GROUPS = "every participant was allocated the same conditions"

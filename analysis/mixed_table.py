@@ -14,9 +14,10 @@ from analysis.between_table import mann_whitney_cells, mann_whitney_columns
 from analysis.compare import Comparison, Pair
 from analysis.describe import NOTHING, half_up, p_value
 from analysis.export import Table
+from analysis.measures import Item
 from analysis.mixed import Effect
 from analysis.mixed_design import MixedDesign, mixed_design
-from analysis.model import Item, StudyData
+from analysis.model import StudyData
 from analysis.tables import TEST_COLUMNS, once, pair_cells, pair_columns, parts_note
 
 Row = dict[str, object]

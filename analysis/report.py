@@ -24,10 +24,11 @@ from analysis.export import Table
 from analysis.facts import Facts, as_json
 from analysis.figures import Format, Theme
 from analysis.load import load
+from analysis.measures import SCORE
 from analysis.methods import paragraph
 from analysis.mixed_design import groups_of
 from analysis.mixed_table import mixed_tests
-from analysis.model import SCORE, StudyData
+from analysis.model import StudyData
 from analysis.pairs import pairs_table
 from analysis.people import by_rule
 from analysis.pictures import KINDS, Picture

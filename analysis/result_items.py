@@ -18,8 +18,9 @@ from analysis.distributions import t_quantile
 from analysis.facts import Facts, with_notes
 from analysis.friedman import Floats, Friedman
 from analysis.holm import holm
+from analysis.measures import Item
 from analysis.mixed_design import GROUPS, NO_GROUPS, mixed_design, mixed_facts
-from analysis.model import ONCE, Condition, Item, StudyData
+from analysis.model import ONCE, Condition, StudyData
 from analysis.order import Order, order_effects
 from analysis.rm_anova import paired_t, rm_anova
 from analysis.subgroups import effect_facts, kruskal_facts, mann_whitney_facts

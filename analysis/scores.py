@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.errors import InputError
-from analysis.model import SCORE, Item, Score
+from analysis.measures import SCORE, Item, Score
 
 CELL = ["participant", "condition", "period"]
 """One score each: an item is answered once in a period, or once in all (no condition, no period)."""

@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 
 from analysis.describe import Description
 from analysis.figures import readable_on
-from analysis.model import MOST_POINTS, Item, StudyData
+from analysis.measures import MOST_POINTS, Item
+from analysis.model import StudyData
 from analysis.pictures import NORMAL, PALETTE, SMALL, WIDTH_IN, Picture, box, line, sheet, stamped
 from analysis.tables import describe_item
 

@@ -16,8 +16,9 @@ from analysis.demographics import TEXTS
 from analysis.describe import describe
 from analysis.facts import Facts, with_notes
 from analysis.friedman import Floats
+from analysis.measures import Item
 from analysis.mixed import Effect, dummies, effects
-from analysis.model import Item, StudyData
+from analysis.model import StudyData
 
 MOST_GROUPS = 6
 """A characteristic with more answers than this is free text or a number, not a grouping."""

@@ -10,7 +10,8 @@ from analysis.compare import Comparison, Pair
 from analysis.describe import NOTHING, Description, bounded, half_up, p_value
 from analysis.export import Table
 from analysis.friedman import Friedman
-from analysis.model import Condition, Item, StudyData
+from analysis.measures import Item
+from analysis.model import Condition, StudyData
 
 TEST_COLUMNS = (
     *("item", "test", "first", "second", "n", "n_zero", "n_positive", "n_negative"),

@@ -82,7 +82,8 @@ def _quick_replies(services: Services, visit: Visit, exposure: Exposure, past: S
     with st.container(horizontal=True):
         for n, question in enumerate(visit.study.suggested_questions):
             if st.button(question, key=f"reply_{exposure.period}_{len(past)}_{n}"):
-                _ask(services, visit, exposure, past, asked_as(services, visit, n))
+                _send(services, visit, exposure, past, asked_as(services, visit, n))
+                not_saved()
 
 
 def _failure(services: Services, visit: Visit, exposure: Exposure, past: Sequence[Round], r: Round, last: bool) -> None:
@@ -99,10 +100,12 @@ def _failure(services: Services, visit: Visit, exposure: Exposure, past: Sequenc
             return
         with st.container(horizontal=True):
             if st.button(say("page.try_again"), type="primary", key=f"again_{r.job.key}"):
-                _ask(services, visit, exposure, past, r.asked.question)
+                _send(services, visit, exposure, past, r.asked.question)
+                not_saved()
             without = "" if r.asked.history else _without(r.asked.condition)
             if without and st.button(without, key=f"without_{r.job.key}"):
-                _ask(services, visit, exposure, past, r.asked.question, instead="text")
+                _send(services, visit, exposure, past, r.asked.question, instead="text")
+                not_saved()
             another_photo.offer(services, visit, exposure)
 
 
@@ -145,20 +148,8 @@ def _bottom(services: Services, visit: Visit, exposure: Exposure, past: Sequence
     if rate:
         _go_on(services, visit, exposure)
     elif question and question.strip():
-        _ask(services, visit, exposure, past, question.strip())
-
-
-def _ask(
-    services: Services,
-    visit: Visit,
-    exposure: Exposure,
-    past: Sequence[Round],
-    question: str,
-    instead: Condition | None = None,
-) -> None:
-    """`_send`; where the question could not be stored, the page says so."""
-    _send(services, visit, exposure, past, question, instead)
-    not_saved()
+        _send(services, visit, exposure, past, question.strip())
+        not_saved()
 
 
 def _send(

@@ -27,7 +27,8 @@ from typer.testing import CliRunner
 from analysis import figures
 from analysis.__main__ import app
 from analysis.describe import Description
-from analysis.model import Condition, Item
+from analysis.measures import Item
+from analysis.model import Condition
 from analysis.pdf_fonts import NEEDED
 from analysis.report import Summary, html, summarise
 from tests.analysis.builder import CONDITIONS, ONCE, REPEATED, Book, answered

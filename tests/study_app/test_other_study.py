@@ -29,7 +29,7 @@ from study_app.study.visit import current
 from tests.study_app.conftest import MOLES
 from tests.study_app.participant_app import scripted_app
 from tests.study_app.people import arrive, walk_to
-from tests.study_app.test_pages import PATIENCE_S, state_of, title, token_of, visit
+from tests.study_app.test_pages import PATIENCE_S, state_of, title, token_of, visit, visit_at
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -215,16 +215,6 @@ def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def at(step: str) -> AppTest:
-    """A participant whom the store brought to ``step``."""
-    opened = services()
-    token = opened.store.arrive(opened.study, "pilot")
-    state = opened.store.participant_by_token(token)
-    assert state is not None
-    walk_to(opened.store, opened.media, state.participant, step)
-    return visit(token)
-
-
 @pytest.mark.usefixtures("door")
 def test_the_wording_is_shown_and_stored_in_the_language_chosen() -> None:
     page = visit()
@@ -244,14 +234,14 @@ def test_the_wording_is_shown_and_stored_in_the_language_chosen() -> None:
 
 @pytest.mark.usefixtures("door")
 def test_the_page_of_each_outcome_gives_its_code_and_no_other() -> None:
-    page = at("demographics")
+    page = visit_at("demographics")
     page.number_input(key="question_age").set_value(12).run()
     page.button_group(key="question_skin").set_value("dark").run()
     page.button(key="next_demographics").click().run()
     assert title(page) == "This study looks for others"
     assert [code.value for code in page.code] == ["PASST-NICHT"]
 
-    opened, page = services(), at("rating:1")
+    opened, page = services(), visit_at("rating:1")
     participant = state_of(page).participant
     for period in (1, 2):
         walk_to(opened.store, opened.media, participant, f"rating:{period}")
@@ -260,16 +250,16 @@ def test_the_page_of_each_outcome_gives_its_code_and_no_other() -> None:
     page = visit(token_of(page))
     assert title(page) == "Danke"
     assert [code.value for code in page.code] == ["NICHT-GELESEN"]
-    assert title(visit(token_of(at("finished")))) == "Danke"
+    assert title(visit(token_of(visit_at("finished")))) == "Danke"
 
 
 @pytest.mark.usefixtures("door")
 def test_every_kind_of_item_is_answered_on_its_page() -> None:
-    page = at("demographics")
+    page = visit_at("demographics")
     page.number_input(key="question_age").set_value(41).run()
     assert state_of(page).answers == {("age", None): 41}
 
-    page = at("rating:1")
+    page = visit_at("rating:1")
     page.button_group(key="item_clear_1").set_value(7).run()
     page.button_group(key="item_muddled_1").set_value(2).run()
     page.button_group(key="item_muddled_1").set_value(None).run()
@@ -285,7 +275,7 @@ def test_every_kind_of_item_is_answered_on_its_page() -> None:
     page.button(key="next_rating:1").click().run()
     assert title(page) == "A photo for Helfer 2"
 
-    page = at("final_items")
+    page = visit_at("final_items")
     page.button_group(key="item_heard_0").set_value(["app", "book", "friend"]).run()
     assert page.warning[0].value == "Choose 2 at most."
     page.button_group(key="item_heard_0").set_value(["friend", "app"]).run()

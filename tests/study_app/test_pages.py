@@ -19,6 +19,7 @@ from study_app.services import services
 from study_app.study.state import ParticipantState
 from tests.scripted import small_png
 from tests.study_app.participant_app import scripted_app
+from tests.study_app.people import walk_to
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = str(ROOT / "study_app" / "app.py")
@@ -49,6 +50,14 @@ def state_of(page: AppTest) -> ParticipantState:
     state = services().store.participant_by_token(token_of(page))
     assert state is not None
     return state
+
+
+def visit_at(step: str) -> AppTest:
+    """A new participant, whose steps before ``step`` the store answered."""
+    opened = services()
+    page = visit()
+    walk_to(opened.store, opened.media, state_of(page).participant, step)
+    return visit(token_of(page))
 
 
 def title(page: AppTest) -> str:

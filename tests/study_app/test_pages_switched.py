@@ -17,8 +17,7 @@ from study_app.services import services
 from tests.scripted import small_png
 from tests.study_app.conftest import SKINGEN
 from tests.study_app.participant_app import scripted_app
-from tests.study_app.people import walk_to
-from tests.study_app.test_pages import state_of, token_of, visit
+from tests.study_app.test_pages import state_of, visit_at
 
 MANY = (1, 2, 3, 4, 5, 6)
 """More options than stand beside each other: a field that opens."""
@@ -45,13 +44,6 @@ def door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def at(step: str) -> AppTest:
-    opened = services()
-    page = visit()
-    walk_to(opened.store, opened.media, state_of(page).participant, step)
-    return visit(token_of(page))
-
-
 def switch(page: AppTest, language: str, then: str | None = None) -> AppTest:
     """Switch, and in a second run press the button ``then``: every field that is still there says what it said."""
     before = {state.id: state.string_value for state in page._tree.get_widget_states().widgets}
@@ -67,7 +59,7 @@ def switch(page: AppTest, language: str, then: str | None = None) -> AppTest:
 
 @pytest.mark.parametrize("said", [None, "psoriasis"])
 def test_what_the_photo_shows_is_stored_as_the_models_call_it(said: str | None) -> None:
-    page = at("photo:1")
+    page = visit_at("photo:1")
     page.file_uploader(key="upload_1").upload("IMG_1.png", small_png(side=120), "image/png").run()
     if said is not None:
         page.selectbox(key="label_1_en").select(said).run()
@@ -78,7 +70,7 @@ def test_what_the_photo_shows_is_stored_as_the_models_call_it(said: str | None) 
 
 
 def test_a_choice_among_many_and_a_ranking_keep_their_answers() -> None:
-    page = at("rating:1")
+    page = visit_at("rating:1")
     page.selectbox(key="item_way_1").select("o3").run()
     page.selectbox(key="item_order_1_1").select("b").run()
     page.selectbox(key="item_order_1_2_b").select("a").run()

@@ -14,7 +14,7 @@ from study_app.study.store import NotSaved
 from tests.study_app.conftest import SKINGEN
 from tests.study_app.participant_app import scripted_app
 from tests.study_app.people import walk_to
-from tests.study_app.test_pages import state_of, title, token_of, visit
+from tests.study_app.test_pages import state_of, title, token_of, visit, visit_at
 
 
 @pytest.fixture(autouse=True)
@@ -22,14 +22,6 @@ def door(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     """The SkinGEN study, or the one that is the test's parameter."""
     with scripted_app(tmp_path, monkeypatch, getattr(request, "param", None)):
         yield
-
-
-def at(step: str) -> AppTest:
-    """The page of ``step``, whose earlier steps are answered."""
-    opened = services()
-    page = visit()
-    walk_to(opened.store, opened.media, state_of(page).participant, step)
-    return visit(token_of(page))
 
 
 def busy_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> None:
@@ -44,7 +36,7 @@ def busy_once(monkeypatch: pytest.MonkeyPatch, owner: object, name: str) -> None
 
 
 def test_a_comment_that_was_not_saved_keeps_its_page_until_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = at("comments")
+    page = visit_at("comments")
     busy_once(monkeypatch, services().store, "save_answer")
     page.text_area(key="comments").input("It was clear.")
     page.button(key="next_comments").click().run()
@@ -59,7 +51,7 @@ def test_a_comment_that_was_not_saved_keeps_its_page_until_it_is(monkeypatch: py
 
 
 def test_a_changed_rating_that_was_not_saved_keeps_its_page_until_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = at("rating:1")
+    page = visit_at("rating:1")
     for item in ("trust", "ease", "effort"):
         page.button_group(key=f"item_{item}_1").set_value(4).run()
     busy_once(monkeypatch, services().store, "save_answer")
@@ -84,7 +76,7 @@ def tabs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_tab_that_stores_nothing_shows_what_was_typed_there_to_be_copied(tabs: list[str]) -> None:
-    page = at("comments")
+    page = visit_at("comments")
     page.text_area(key="comments").input("Stored here.").run()
     tabs[0] = "second"
     other = visit(token_of(page)).button(key="go_on_here").click().run()
@@ -109,7 +101,7 @@ def test_a_tab_that_stores_nothing_shows_what_was_typed_there_to_be_copied(tabs:
 
 
 def test_what_was_typed_after_the_end_in_another_tab_is_shown_to_be_copied(tabs: list[str]) -> None:
-    page = at("comments")
+    page = visit_at("comments")
     services().store.finish_step(state_of(page).participant, "comments")
     page.text_area(key="comments").input("Too late.")
     page.button(key="next_comments").click().run()
@@ -118,7 +110,7 @@ def test_what_was_typed_after_the_end_in_another_tab_is_shown_to_be_copied(tabs:
 
 
 def test_a_question_sent_from_a_tab_that_stores_nothing_is_shown_to_be_copied(tabs: list[str]) -> None:
-    page = at("conversation:1")
+    page = visit_at("conversation:1")
     assert services().runner.wait(state_of(page).exposures[1].jobs[0].key, 60)
     page.run()
     services().store.tabs.take(state_of(page).participant, "second")
@@ -165,7 +157,7 @@ def test_an_assigned_photo_that_was_not_saved_can_be_tried_again(monkeypatch: py
 
 
 def test_a_code_that_cannot_be_told_yet_can_be_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = at("finished")
+    page = visit_at("finished")
     busy_once(monkeypatch, services().store, "complete")
     page = tried_again(page.run())
     assert page.code[0].value == "SKINGEN-DONE"

@@ -25,7 +25,7 @@ from study_app.study.store import Refused, Store
 from tests.study_app.conftest import MOLES, SKINGEN
 from tests.study_app.participant_app import scripted_app
 from tests.study_app.people import arrive, walk_to
-from tests.study_app.test_pages import events, state_of, token_of, visit
+from tests.study_app.test_pages import events, state_of, token_of, visit, visit_at
 
 PAIR = """  - id: realer
     kind: pairwise
@@ -169,12 +169,7 @@ def door(tmp_path: Path, with_pictures: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.usefixtures("door")
 @pytest.mark.parametrize("with_pictures", [PAIR + PAIR.replace("realer", "nicer")], indirect=True)
 def test_pictures_of_two_pairs_on_a_page_have_names_of_their_own() -> None:
-    opened = services()
-    token = opened.store.arrive(opened.study, "pilot")
-    state = opened.store.participant_by_token(token)
-    assert state is not None
-    walk_to(opened.store, opened.media, state.participant, "rating:1")
-    page = visit(token)
+    page = visit_at("rating:1")
     shows = [button.label for button in page.button if button.key and button.key.startswith("uncover_pair_")]
     sides = ("left", "right")
     assert shows == [f"Show picture: Picture on the {side}, question {n}" for n in (6, 7) for side in sides]
@@ -182,12 +177,7 @@ def test_pictures_of_two_pairs_on_a_page_have_names_of_their_own() -> None:
 
 @pytest.mark.usefixtures("door")
 def test_two_pictures_are_covered_chosen_by_their_place_and_stay_in_it() -> None:
-    opened = services()
-    token = opened.store.arrive(opened.study, "pilot")
-    state = opened.store.participant_by_token(token)
-    assert state is not None
-    walk_to(opened.store, opened.media, state.participant, "rating:1")
-    page = visit(token)
+    page = visit_at("rating:1")
     assert len(page.get("image")) == 0
     shows = [button for button in page.button if button.key and button.key.startswith("uncover_pair_")]
     assert len(shows) == 2
@@ -204,5 +194,5 @@ def test_two_pictures_are_covered_chosen_by_their_place_and_stay_in_it() -> None
     page.button_group(key="item_realer_1_not_said").set_value(NOT_SAID).run()
     assert state_of(page).answers["realer", 1] == NOT_SAID
     assert events(page, "sides_drawn") == [drawn]
-    shown = {opened.media.read(state.participant, sha256) for sha256 in drawn["pictures"].values()}
+    shown = {services().media.read(state_of(page).participant, sha256) for sha256 in drawn["pictures"].values()}
     assert len(shown) == 2, "what was shown is kept"

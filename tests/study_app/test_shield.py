@@ -20,7 +20,7 @@ from study_app.study.store import Refused, Store
 from tests.scripted import TOKEN, ScriptedProfile, scripted_server, small_png
 from tests.study_app.conftest import MOLES, SKINGEN
 from tests.study_app.people import MANIFEST, arrive, png, walk_to
-from tests.study_app.test_pages import PATIENCE_S, choosing_a_photo, events, state_of, title, token_of, visit
+from tests.study_app.test_pages import PATIENCE_S, choosing_a_photo, events, state_of, title, token_of, visit, visit_at
 
 RELEVANCE = SKINGEN.with_name("image_relevance.yaml")
 ADVICE = MOLES.with_name("advice.yaml")
@@ -223,11 +223,6 @@ def test_a_decision_is_made_about_a_covered_photo_and_other_studies_cover_nothin
 
 def brought_to_the_first_case() -> AppTest:
     """A participant whom the store brought to the photo, and the page on from there."""
-    opened = services()
-    token = opened.store.arrive(opened.study, "pilot")
-    state = opened.store.participant_by_token(token)
-    assert state is not None
-    walk_to(opened.store, opened.media, state.participant, "photo:1")
-    page = visit(token)
+    page = visit_at("photo:1")
     assert state_of(page).exposures[1].photo
     return page
