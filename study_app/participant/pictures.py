@@ -83,7 +83,10 @@ def _name(label: str) -> str:
 
 
 def _about(case: Case) -> str:
-    return f"**{_name(case.label)}.** {case.caption[:1].upper()}{case.caption[1:]}"
+    """Captions are phrases; beside a drawn picture stand sentences, and the systems are to differ in what they show."""
+    caption = case.caption.strip()
+    end = "" if caption.endswith((".", "!", "?", "…", "。", "！", "？")) or not caption else "."
+    return f"**{_name(case.label)}.** {caption[:1].upper()}{caption[1:]}{end}"
 
 
 @st.fragment

@@ -103,7 +103,16 @@ def test_cases_with_one_diagnosis_get_names_of_their_own() -> None:
     assert [entry.name for entry in comparison.shown] == ["Psoriasis", "Psoriasis 2", "Psoriasis 3"]
     captions = [entry.caption for entry in comparison.shown]
     assert captions == ["Case: psoriasis", "Case: psoriasis 2", "Case: psoriasis 3"]
-    assert comparison.shown[0].text == "**Psoriasis.** Red plaque"
+    assert comparison.shown[0].text == "**Psoriasis.** Red plaque."
+
+
+@pytest.mark.parametrize(
+    ("caption", "shown"), [("red plaque.", "Red plaque."), ("红斑。", "红斑。"), (" plaques? ", "Plaques?"), ("", "")]
+)
+def test_a_caption_that_ends_as_a_sentence_stays_as_it_is(caption: str, shown: str) -> None:
+    comparison = similar(fold([CasesFound((Case("c1", "acne", caption, "p1", 0.9),))]), "1_1")
+    assert comparison is not None
+    assert comparison.shown[0].text.removeprefix("**Acne.** ") == shown
 
 
 def test_nothing_to_compare_without_pictures() -> None:
