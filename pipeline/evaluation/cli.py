@@ -45,7 +45,10 @@ def pack(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the figures do not depend on it.")] = 2,
     again: Annotated[
-        bool, typer.Option("--again", help="Compare with figures.json, not write it; exit code 1 when they differ.")
+        bool,
+        typer.Option(
+            "--again", help="Measure all anew, compare with figures.json, not write it; exit code 1 when they differ."
+        ),
     ] = False,
     renew: Annotated[
         bool,
@@ -55,7 +58,10 @@ def pack(
     ] = False,
     profile: ProfileOption = "phantom",
 ) -> None:
-    """Print the model card's table, and write it into the pack as figures.json and MODEL_CARD.md."""
+    """Print the model card's table, and write it into the pack as figures.json and MODEL_CARD.md.
+
+    A run that was broken off goes on: parts that were measured of the same models are not measured again.
+    """
     chosen = [part.strip() for part in parts.split(",") if part.strip()] or list(PARTS)
     if unknown := [part for part in chosen if part not in PARTS]:
         raise typer.BadParameter(f"{', '.join(unknown)}: parts are {', '.join(PARTS)}", param_hint="--parts")
@@ -63,7 +69,7 @@ def pack(
         root = load_profile(profile).root
         if renew and not are_of_these_weights(root):
             raise typer.BadParameter("the card is of other weights; evaluate the whole pack", param_hint="--renew")
-        figures = run(Plan(profile, n, drawn, photos), chosen, jobs, _report)
+        figures = run(Plan(profile, n, drawn, photos), chosen, jobs, _report, afresh=again)
     except (ProfileError, NothingToTime, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
@@ -79,7 +85,8 @@ def pack(
 
 def _report(measured: Measured) -> None:
     """A part's figures as soon as it is done; the whole table comes at the end, on stdout."""
-    typer.echo(f"{measured.part}: done in {measured.seconds:.0f} s", err=True)
+    how = "measured before" if measured.seconds is None else f"done in {measured.seconds:.0f} s"
+    typer.echo(f"{measured.part}: {how}", err=True)
     for figure in measured.figures:
         typer.echo(row(figure), err=True)
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.evaluation import kept
 from pipeline.evaluation.figures import Figure
 from pipeline.profile import load_profile
 
@@ -50,17 +51,26 @@ class Measured:
 
     part: str
     figures: tuple[Figure, ...]
-    seconds: float
+    seconds: float | None
+    """None: not measured now, but kept of an earlier run"""
 
 
-def run(plan: Plan, parts: Sequence[str], jobs: int, report: Callable[[Measured], None]) -> list[Figure]:
+def run(
+    plan: Plan, parts: Sequence[str], jobs: int, report: Callable[[Measured], None], *, afresh: bool = False
+) -> list[Figure]:
     """All figures of ``parts`` in the card's order; each part is reported as soon as it is done.
 
-    ``jobs``: processes, some 1 GB of memory each. Time is measured last, when no other part runs. Raises what a part
-    raises; parts that have not begun then are not begun.
+    ``jobs``: processes, some 1 GB of memory each; ``afresh``: also what an earlier run measured of the same models.
+    Time is measured last, when no other part runs, and always. Raises what a part raises; parts that have not begun
+    then are not begun, and those that are done need not be measured again.
     """
+    keys = _keys(plan, parts)
     done: dict[str, Measured] = {}
-    queued = [part for part in _LONGEST_FIRST if part in parts]
+    if not afresh:
+        done = {part: Measured(part, old, None) for part in keys if (old := kept.read(part, keys[part])) is not None}
+    for measured in done.values():
+        report(measured)
+    queued = [part for part in _LONGEST_FIRST if part in keys and part not in done]
     if queued:
         with ProcessPoolExecutor(min(jobs, len(queued)), multiprocessing.get_context("spawn")) as pool:
             futures = [pool.submit(_measure, part, plan) for part in queued]
@@ -68,6 +78,7 @@ def run(plan: Plan, parts: Sequence[str], jobs: int, report: Callable[[Measured]
                 for future in as_completed(futures):
                     measured = future.result()
                     done[measured.part] = measured
+                    kept.write(measured.part, keys[measured.part], measured.figures)
                     report(measured)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -76,6 +87,12 @@ def run(plan: Plan, parts: Sequence[str], jobs: int, report: Callable[[Measured]
         done["timing"] = _timed(plan)
         report(done["timing"])
     return [figure for part in PARTS if part in done for figure in done[part].figures]
+
+
+def _keys(plan: Plan, parts: Sequence[str]) -> dict[str, str]:
+    profile = load_profile(plan.profile)
+    sizes = {part: (plan.n, plan.drawn) if part == "drawing" else (plan.n,) for part in parts if part != "timing"}
+    return {part: kept.key(part, profile, plan.photos, sizes[part]) for part in sizes}
 
 
 def _measure(part: str, plan: Plan) -> Measured:

