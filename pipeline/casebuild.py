@@ -21,6 +21,7 @@ import typer
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.casefile import write_vectors
 from pipeline.casesources import Source, SourceError, sources
 from pipeline.photo import PhotoError, clean_photo
 from pipeline.profile import ProfileError, load_profile
@@ -177,18 +178,12 @@ def duplicates(names: Sequence[str], vectors: Vectors, near: float) -> dict[int,
 
 
 def _write(folder: Path, rows: list[dict[str, Any]], image: Vectors, text: Vectors, clip_hash: str) -> None:
-    import torch
-    from safetensors.torch import save_file
-
-    from pipeline.retrieve import MADE_BY
-
     wanted = {row["file"] for row in rows}
     for picture in (folder / "images").iterdir():
         if f"images/{picture.name}" not in wanted:
             picture.unlink()
     (folder / "cases.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    vectors = {"image": torch.from_numpy(image).half(), "text": torch.from_numpy(text).half()}
-    save_file(vectors, folder / "cases.safetensors", {MADE_BY: clip_hash})
+    write_vectors(folder, image, text, clip_hash)
 
 
 def _write_table(file: Path, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

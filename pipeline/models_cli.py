@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from pipeline.casefile import of_another_clip
 from pipeline.checking import SUMS, Checked, check_roles, memory_lines, sum_differences, write_pins, write_sums
 from pipeline.lock import read_lock, write_lock
 from pipeline.memory import GB, devices_here
 from pipeline.profile import Profile, ProfileError, load_profile
+from pipeline.provenance import role_sha256
 
 NameArgument = Annotated[str | None, typer.Argument(metavar="[PROFILE]", help="A profile's name or file.")]
 ProfileOption = Annotated[str, typer.Option(help="Models: a profile's name or file.")]
@@ -40,6 +42,8 @@ def check(
         _write(described)
     elif hashes and _has_embedded(described):
         problems += sum_differences(described.root)
+    if hashes and {"cases", "clip"} <= {role.role for role in roles if role.found}:
+        problems += _cases(described)
     problems += _memory(described, memory)
     for problem in problems:
         typer.echo(problem, err=True)
@@ -81,6 +85,12 @@ def _write(profile: Profile) -> None:
         typer.echo(write_sums(profile.root))
     if not all(profile.spec(role).embedded for role in profile.roles):
         typer.echo(write_pins(profile))
+
+
+def _cases(profile: Profile) -> list[str]:
+    """Whether the case library is of this CLIP: loading refuses it otherwise, and that may be the day of the study."""
+    why = of_another_clip(profile, role_sha256(profile, "clip"))
+    return [] if why is None else [why]
 
 
 def _memory(profile: Profile, memory: float | None) -> list[str]:

@@ -17,6 +17,12 @@ def role_models(profile: Profile) -> dict[str, dict[str, str]]:
     return {role: _role_model(profile, role, pinned.get(role)) for role in sorted(there)}
 
 
+def role_sha256(profile: Profile, role: str) -> str:
+    """The SHA-256 of one role, as in `role_models`. Raises ProfileError when it is not there."""
+    pinned = read_lock(profile.lock_file) if profile.file is not None else {}
+    return _role_model(profile, role, pinned.get(role))["sha256"]
+
+
 def _role_model(profile: Profile, role: str, pinned: Pinned | None) -> dict[str, str]:
     spec = profile.spec(role)
     if spec.remote is not None:  # the server alone knows its weights

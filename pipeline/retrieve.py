@@ -12,19 +12,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
-from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPModel, CLIPTokenizer
 
+from pipeline.casefile import VECTORS
 from pipeline.caseindex import EXACT_UP_TO, CaseIndex
 from pipeline.placing import options_of
 from pipeline.roles import Role
 
 Vectors = NDArray[np.float32]
-MADE_BY = "clip_sha256"
-"""In the metadata of cases.safetensors: `fingerprint` of the CLIP that its vectors come from"""
 
 
 class ClipEmbedder:
@@ -111,16 +109,13 @@ class Hit:
 class CaseLibrary:
     """A folder with cases.json (id, label, caption, file) and cases.safetensors (image and text vectors).
 
-    Vectors are compared with those of the same CLIP only; see `stranger`.
+    Vectors are compared with those of the same CLIP only; see `casefile.of_another_clip`.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.rows: list[dict[str, Any]] = json.loads((folder / "cases.json").read_text())
-        with safe_open(folder / "cases.safetensors", framework="pt") as file:
-            self.made_by: str | None = (file.metadata() or {}).get(MADE_BY)
-        """`fingerprint` of its CLIP; None: it was not recorded"""
-        vectors = load_file(folder / "cases.safetensors")
+        vectors = load_file(folder / VECTORS)
         self.image_vectors: Vectors = vectors["image"].float().numpy()
         self.text_vectors: Vectors = vectors["text"].float().numpy()
         self._labels = np.array([row["label"] for row in self.rows])
@@ -128,18 +123,6 @@ class CaseLibrary:
         self._index: CaseIndex | None = None
         if len(self.rows) > EXACT_UP_TO:
             self._index = CaseIndex(np.concatenate([self.image_vectors, self.text_vectors], axis=1))
-
-    def stranger(self, width: int, sha256: str) -> str | None:
-        """What tells a CLIP from the one that made this library; None: nothing does.
-
-        ``width``: numbers in its embeddings; ``sha256``: its `fingerprint`, compared where the library records one.
-        """
-        own = self.image_vectors.shape[1]
-        if own != width:
-            return f"its cases are described by {own} numbers, CLIP gives {width}"
-        if self.made_by not in (None, sha256):
-            return f"it was built with a CLIP of SHA-256 {self.made_by}, this one has {sha256}"
-        return None
 
     def search(
         self, image: Vectors, caption: Vectors, label: str | None = None, k: int = 4, skin_type: int | None = None

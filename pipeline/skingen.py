@@ -21,6 +21,7 @@ from scipy.ndimage import binary_dilation
 from pipeline.adapt import AdapterManager
 from pipeline.blip2 import Seen
 from pipeline.caption import Captioner, skin_of
+from pipeline.casefile import of_another_clip
 from pipeline.diagnose import SkinGPT
 from pipeline.formats.extras import Extras, place_of, with_few_steps
 from pipeline.generate import Generator
@@ -65,7 +66,7 @@ class SkinGEN:
         skingpt = SkinGPT.of(profile)  # the largest first, while the free memory is in one piece
         adapters = AdapterManager.load(profile.folder("adapters"), s["ip_adapter_scale"], s["case_similarity"])
         clip, models = ClipEmbedder.load(profile.folder("clip"), profile.spec("clip")), role_models(profile)
-        library = _library(profile, clip, models["clip"]["sha256"])
+        library = _library(profile, models["clip"]["sha256"])
         generator = Generator.load(profile.folder("generate"), adapters, s, Extras.of(profile))
         if (folder := place_of(profile, "text_to_image")) is not None:
             generator.draws_without_area(Generator.load(folder, adapters, s, Extras.of(profile, "text_to_image")))
@@ -157,14 +158,11 @@ class SkinGEN:
         return self.generator.draw(photo, found.mask if found else None, orders)
 
 
-def _library(profile: Profile, clip: ClipEmbedder, sha256: str) -> CaseLibrary:
+def _library(profile: Profile, clip_sha256: str) -> CaseLibrary:
     """Raises ProfileError when its vectors come from another CLIP: they would be compared, and mean nothing."""
-    library = CaseLibrary(profile.folder("cases"))
-    if why := library.stranger(int(clip.model.config.projection_dim), sha256):
-        again = f"build it again with `python -m pipeline cases build ... --profile {profile.called}`"
-        todo = profile.get("cases") if profile.spec("cases").embedded else again
-        raise ProfileError(f"profile {profile.name}: role 'cases': {library.folder} is of another CLIP: {why}; {todo}")
-    return library
+    if why := of_another_clip(profile, clip_sha256):
+        raise ProfileError(why)
+    return CaseLibrary(profile.folder("cases"))
 
 
 def outlined(photo: Image.Image, mask: np.ndarray) -> Image.Image:

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors.torch import save_file
 
+from pipeline.casefile import write_vectors
 from pipeline.evaluation.figures import Figure, mean
 from pipeline.evaluation.seeing import Captions
 from pipeline.evaluation.timing import LARGE
@@ -58,9 +57,7 @@ def large_library(folder: Path, n: int, width: int) -> CaseLibrary:
         for i in range(n)
     ]
     (folder / "cases.json").write_text(json.dumps(rows))
-    vectors = {}
-    for name in ("image", "text"):
-        random = rng.standard_normal((n, width)).astype(np.float32)
-        vectors[name] = torch.from_numpy(random / np.linalg.norm(random, axis=1, keepdims=True)).half()
-    save_file(vectors, folder / "cases.safetensors")
+    vectors = rng.standard_normal((2, n, width)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=2, keepdims=True)
+    write_vectors(folder, *vectors)
     return CaseLibrary(folder)

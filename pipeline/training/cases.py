@@ -7,16 +7,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
-from safetensors.torch import save_file
 
+from pipeline.casefile import write_vectors
 from pipeline.diagnose import SkinGPT
 from pipeline.phantom import LABELS, Phantom, draw
 from pipeline.retrieve import ClipEmbedder
 from pipeline.training.data import SEEDS
 from pipeline.training.session import Session
 from pipeline.training.text import PROMPT
+from pipeline.weights import fingerprint
 
 CASE_SIZE, GALLERY_SIZE = 192, 384
 PER_CELL = 4
@@ -44,8 +44,7 @@ def build_cases(pack: Path) -> None:
     images = clip.images([Image.open(folder / r["file"]).convert("RGB") for r in rows])
     texts = clip.texts([PROMPT.format(label=r["label"], caption=r["caption"]) for r in rows])
     (folder / "cases.json").write_text(json.dumps(rows, indent=1) + "\n")
-    vectors = {"image": torch.from_numpy(images).half(), "text": torch.from_numpy(texts).half()}
-    save_file(vectors, folder / "cases.safetensors")
+    write_vectors(folder, images, texts, fingerprint(pack / "clip"))
 
 
 def _is_familiar(skingpt: SkinGPT, phantom: Phantom, path: Path) -> bool:

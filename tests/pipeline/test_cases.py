@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from pipeline import caseindex, retrieve
 from pipeline.__main__ import app
 from pipeline.casebuild import build
+from pipeline.casefile import made_by
 from pipeline.casesources import SourceError, sources
 from pipeline.profile import load_profile
 from pipeline.retrieve import CaseLibrary
@@ -122,7 +123,7 @@ def test_other_models_do_not_go_on_with_old_work(tmp_path: Path) -> None:
         build(found, tmp_path / "out", clip, lambda _: "", "another encoder", stops)
     build(found, tmp_path / "out", clip, lambda _: "red skin", "another encoder", captions_by="another captioner")
     assert clip.seen == 3
-    assert CaseLibrary(tmp_path / "out").made_by == "another encoder"
+    assert made_by(tmp_path / "out") == "another encoder"
 
 
 def test_fitzpatrick17k(tmp_path: Path) -> None:
@@ -225,4 +226,4 @@ def test_the_command(tmp_path: Path) -> None:
     assert "ringworm of cats" in done.output
     library = CaseLibrary(tmp_path / "out")
     assert len(library.rows) == 3
-    assert library.made_by == fingerprint(load_profile("phantom").folder("clip"))
+    assert made_by(library.folder) == fingerprint(load_profile("phantom").folder("clip"))

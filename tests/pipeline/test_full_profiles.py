@@ -22,7 +22,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
+from typer.testing import CliRunner
 
+from pipeline.__main__ import app
+from pipeline.casefile import MADE_BY, made_by
 from pipeline.client import PipelineClient
 from pipeline.explainers import make_explainers
 from pipeline.generate import DRAWN_BY
@@ -30,7 +33,6 @@ from pipeline.images import DiskImages
 from pipeline.loading import load_skingen
 from pipeline.photo import clean_photo
 from pipeline.profile import PROFILES, ProfileError, load_profile
-from pipeline.retrieve import MADE_BY
 from pipeline.skingen import SkinGEN, png
 from pipeline.types import (
     CONDITIONS,
@@ -314,7 +316,7 @@ def from_the_library(found: Served, place: Path) -> None:
     (shown,) = found.told["cases"].of(CasesFound)
     assert {case.case_id: case.label for case in shown.cases}.items() <= known.items()
     plans = found.told["generated"].manifest.adapters
-    assert found.skingen.library.made_by == fingerprint(found.models / found.skingen.profile.roles["clip"])
+    assert made_by(found.skingen.library.folder) == fingerprint(found.models / found.skingen.profile.roles["clip"])
     assert all(set(plan.reference_cases) <= known.keys() and plan.reference_cases for plan in plans)
 
 
@@ -339,8 +341,9 @@ def test_a_case_library_of_another_clip_is_refused_when_the_models_are_loaded(tm
         with pytest.raises(ProfileError, match=again) as raised:
             load_skingen(profile, DiskImages(tmp_path / "pictures"))
         assert why in str(raised.value)
+        assert why in " ".join(CliRunner().invoke(app, ["check", "--profile", str(profile.file)]).stderr.split())
     save_file(own, file)
-    assert load_skingen(profile, DiskImages(tmp_path / "pictures")).library.made_by is None
+    assert len(load_skingen(profile, DiskImages(tmp_path / "pictures")).library.image_vectors) == len(own["image"])
 
 
 @pytest.mark.parametrize("name", SHIPPED)
