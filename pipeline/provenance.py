@@ -12,15 +12,18 @@ from pipeline.weights import fingerprint, fingerprint_of, sha256_of, weight_file
 
 def role_models(profile: Profile) -> dict[str, dict[str, str]]:
     """role -> {"id", "class", "sha256"} for every role that is there. Raises ProfileError where a needed one is not."""
-    pinned = read_lock(profile.lock_file) if profile.file is not None else {}
+    pinned = _pinned(profile)
     there = [r for r in profile.roles if not profile.spec(r).optional or (profile.root / profile.roles[r]).exists()]
     return {role: _role_model(profile, role, pinned.get(role)) for role in sorted(there)}
 
 
 def role_sha256(profile: Profile, role: str) -> str:
     """The SHA-256 of one role, as in `role_models`. Raises ProfileError when it is not there."""
-    pinned = read_lock(profile.lock_file) if profile.file is not None else {}
-    return _role_model(profile, role, pinned.get(role))["sha256"]
+    return _role_model(profile, role, _pinned(profile).get(role))["sha256"]
+
+
+def _pinned(profile: Profile) -> dict[str, Pinned]:
+    return read_lock(profile.lock_file) if profile.file is not None else {}
 
 
 def _role_model(profile: Profile, role: str, pinned: Pinned | None) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pipeline.evaluation.figures import Figure
 from pipeline.profile import Profile
-from pipeline.weights import sha256_of
+from pipeline.weights import fingerprint_of, sha256_of
 
 WORK = Path(".cache/evaluation")
 CODE = Path(__file__).resolve().parents[1]
@@ -85,5 +85,4 @@ def _code() -> list[Path]:
 
 
 def _digest(paths: Iterable[Path], root: Path) -> str:
-    lines = "".join(f"{sha256_of(p)}  {p.relative_to(root).as_posix()}\n" for p in paths if p.is_file())
-    return sha256(lines.encode()).hexdigest()
+    return fingerprint_of((sha256_of(p), p.relative_to(root).as_posix()) for p in paths if p.is_file())
